@@ -1,0 +1,187 @@
+"""Every column of the metadata table, once: name, type, unit, definition, source.
+
+The first 44 are the columns of the ISIC 2024 test file (SLICE-3D, Kurtansky et al. 2024,
+doi:10.1038/s41597-024-03743-w) in its order; ours follow, prefixed ``tbp_ex_``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tbp_extract.errors import ConfigError
+
+__all__ = [
+    "BY_NAME",
+    "IMAGE_TYPE",
+    "ISIC_TEST_COLUMNS",
+    "LINKAGE_COLUMNS",
+    "RELEASED_COLUMNS",
+    "TILE_TYPES",
+    "Column",
+    "Origin",
+    "check_names",
+]
+
+IMAGE_TYPE = "TBP tile: close-up"
+"""``image_type`` of every row."""
+
+TILE_TYPES = ("3D: XP", "3D: white")
+"""Values of ``tbp_tile_type``: cross-polarised and white light."""
+
+
+class Origin(StrEnum):
+    """Where a column's definition comes from."""
+
+    GIVEN = "given"
+    """Handed through or mapped from the source."""
+
+    EXACT = "exact"
+    """The vendor's formula, reproduced on genuine rows."""
+
+    OWN = "own"
+    """Our definition; under a vendor's name where the vendor's own is not published."""
+
+    VENDOR = "vendor"
+    """Only the vendor's software makes it: empty unless a source gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the metadata table."""
+
+    name: str
+    dtype: Literal["str", "float", "int", "bool"]
+    unit: str
+    definition: str
+    origin: Origin
+    released: bool = True
+
+    @property
+    def numpy_dtype(self) -> DTypeLike:
+        """Array type in tables; missing numbers are NaN, missing text is ``None``."""
+        return {"str": object, "float": np.float64, "int": np.int64, "bool": np.bool_}[self.dtype]
+
+
+def _text(name: str, definition: str, origin: Origin = Origin.GIVEN) -> Column:
+    return Column(name, "str", "", definition, origin)
+
+
+def _number(name: str, unit: str, definition: str, origin: Origin = Origin.OWN) -> Column:
+    return Column(name, "float", unit, definition, origin)
+
+
+_ISIC_TEST = (
+    _text("isic_id", "Lesion crop: keyed pseudonym"),
+    _text("patient_id", "Patient: keyed pseudonym"),
+    _number("age_approx", "year", "Age at capture to 5 years, at most 85", Origin.GIVEN),
+    _text("sex", "male, female or empty"),
+    _text("anatom_site_general", "Site in the ISIC vocabulary", Origin.OWN),
+    _number("clin_size_long_diam_mm", "mm", "Longest diameter of the lesion"),
+    _text("image_type", f"Always '{IMAGE_TYPE}'"),
+    _text("tbp_tile_type", "Lighting: '3D: XP' (cross-polarised) or '3D: white'"),
+    _number("tbp_lv_A", "CIELAB", "Mean a* inside the lesion"),
+    _number("tbp_lv_Aext", "CIELAB", "Mean a* of the skin around it"),
+    _number("tbp_lv_B", "CIELAB", "Mean b* inside the lesion"),
+    _number("tbp_lv_Bext", "CIELAB", "Mean b* of the skin around it"),
+    _number("tbp_lv_C", "CIELAB", "Chroma inside: hypot(A, B)", Origin.EXACT),
+    _number("tbp_lv_Cext", "CIELAB", "Chroma around: hypot(Aext, Bext)", Origin.EXACT),
+    _number("tbp_lv_H", "deg", "Hue inside: atan2(B, A)", Origin.EXACT),
+    _number("tbp_lv_Hext", "deg", "Hue around: atan2(Bext, Aext)", Origin.EXACT),
+    _number("tbp_lv_L", "CIELAB", "Mean L* inside the lesion"),
+    _number("tbp_lv_Lext", "CIELAB", "Mean L* of the skin around it"),
+    _number("tbp_lv_areaMM2", "mm2", "Area of the lesion"),
+    _number("tbp_lv_area_perim_ratio", "", "Perimeter squared by area", Origin.EXACT),
+    _number("tbp_lv_color_std_mean", "CIELAB", "Colour irregularity inside the lesion"),
+    _number("tbp_lv_deltaA", "CIELAB", "A - Aext", Origin.EXACT),
+    _number("tbp_lv_deltaB", "CIELAB", "B - Bext", Origin.EXACT),
+    _number("tbp_lv_deltaL", "CIELAB", "L - Lext", Origin.EXACT),
+    _number("tbp_lv_deltaLB", "CIELAB", "Contrast in L* and b* to the skin around"),
+    _number("tbp_lv_deltaLBnorm", "", "Contrast relative to the skin's lightness"),
+    _number("tbp_lv_eccentricity", "", "Eccentricity of the moment ellipse, 0..1"),
+    _text("tbp_lv_location", "Body part, 21 values", Origin.OWN),
+    _text("tbp_lv_location_simple", "Body part, 8 values", Origin.OWN),
+    _number("tbp_lv_minorAxisMM", "mm", "Shortest diameter of the lesion"),
+    _number("tbp_lv_nevi_confidence", "%", "Vendor network: nevus, 0..100", Origin.VENDOR),
+    _number("tbp_lv_norm_border", "", "Border irregularity, 0..10", Origin.EXACT),
+    _number("tbp_lv_norm_color", "", "Colour variation, 0..10", Origin.EXACT),
+    _number("tbp_lv_perimeterMM", "mm", "Perimeter of the lesion"),
+    _number("tbp_lv_radial_color_std_max", "CIELAB", "Colour asymmetry over concentric rings"),
+    _number("tbp_lv_stdL", "CIELAB", "SD of L* inside the lesion"),
+    _number("tbp_lv_stdLExt", "CIELAB", "SD of L* of the skin around it"),
+    _number("tbp_lv_symm_2axis", "", "Asymmetry about the best axis, 0..1"),
+    _number("tbp_lv_symm_2axis_angle", "deg", "Angle of that axis, in steps of 5"),
+    _number("tbp_lv_x", "mm", "Position towards the patient's left"),
+    _number("tbp_lv_y", "mm", "Position upwards"),
+    _number("tbp_lv_z", "mm", "Position towards the patient's front"),
+    _text("attribution", "Who is to be named"),
+    _text("copyright_license", "Licence of image and row"),
+)
+
+_OWN = (
+    Column("tbp_ex_size_px", "int", "px", "Side of the crop image", Origin.OWN),
+    _number("tbp_ex_extent_mm", "mm", "Side of the crop on the skin"),
+    _number(
+        "tbp_ex_native_px_per_mm", "px/mm", "Density of the source texture, mean over the crop"
+    ),
+    Column(
+        "tbp_ex_upsampled",
+        "bool",
+        "",
+        "Whether the crop has more pixels per mm than its source",
+        Origin.OWN,
+    ),
+    _number("tbp_ex_covered_fraction", "", "Share of the crop that shows textured skin, 0..1"),
+    _number(
+        "tbp_ex_obliqueness_deg", "deg", "Mean angle between the skin shown and the image plane"
+    ),
+    _number(
+        "tbp_ex_stretch",
+        "",
+        "Root of the ratio of skin area to image area over the covered crop; 1 is true to scale",
+    ),
+)
+
+RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN
+"""The metadata table, in order."""
+
+ISIC_TEST_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ISIC_TEST)
+"""The 44 columns of the genuine ``test-metadata.csv``, in order."""
+
+
+def _private(name: str, dtype: Literal["str", "float"], unit: str, definition: str) -> Column:
+    return Column(name, dtype, unit, definition, Origin.GIVEN, released=False)
+
+
+LINKAGE_COLUMNS: tuple[Column, ...] = (
+    _private("isic_id", "str", "", "Released id of the crop"),
+    _private("shard", "str", "", "File that holds the crop"),
+    _private("scan", "str", "", "Pseudonym of the scan in logs"),
+    _private("scan_id", "str", "", "As given"),
+    _private("patient_id", "str", "", "As given"),
+    _private("lesion_id", "str", "", "As given, else the row of the list"),
+    _private("tag", "str", "", "As given"),
+    _private("capture_date", "str", "", "As given"),
+    _private("x_mm", "float", "mm", "Exact position in body space, towards the patient's left"),
+    _private("y_mm", "float", "mm", "Exact position in body space, upwards"),
+    _private("z_mm", "float", "mm", "Exact position in body space, towards the front"),
+)
+"""The private table from released ids back to the source."""
+
+BY_NAME: dict[str, Column] = {column.name: column for column in RELEASED_COLUMNS}
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise if a name is not a column of the released table.
+
+    Raises
+    ------
+    ConfigError
+        Naming the columns that do not exist.
+    """
+    unknown = sorted(set(names) - BY_NAME.keys())
+    if unknown:
+        raise ConfigError(f"expected columns of the metadata table, got {', '.join(unknown)}")
