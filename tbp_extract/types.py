@@ -18,6 +18,7 @@ __all__ = [
     "Drops",
     "LesionList",
     "LesionTable",
+    "Patches",
     "Release",
     "Scan",
     "ScanRef",
@@ -126,6 +127,12 @@ class Surface:
     vertex_normals: NDArray[np.float64]
     """(V, 3) outward unit normals, angle-weighted."""
 
+    vertex_start: NDArray[np.int32]
+    """(V + 1,) where the faces of each vertex begin in ``vertex_face``."""
+
+    vertex_face: NDArray[np.int32]
+    """(3F,) faces around each vertex."""
+
     texel_mm: NDArray[np.float32]
     """(V,) side of a source texel on the skin, in mm; NaN where there is no texture."""
 
@@ -221,6 +228,27 @@ class CropFrames:
 
     def __len__(self) -> int:
         return len(self.face)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """The skin around N points, laid flat: faces connected to each point within its window."""
+
+    start: NDArray[np.int64]
+    """(N + 1,) where the faces of each patch begin."""
+
+    face: NDArray[np.int32]
+    """(M,)."""
+
+    corner_mm: NDArray[np.float64]
+    """(M, 3, 2) face corners along tangent and bitangent, from the patch's origin."""
+
+    height_mm: NDArray[np.float64]
+    """(M, 3) what lies higher hides what lies lower: height along the normal when seen from
+    above, minus the way along the skin when unrolled."""
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
