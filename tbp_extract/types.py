@@ -1,7 +1,7 @@
 """The values that flow from a scan to a shard: frozen structures of arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = [
     "LesionTable",
     "Patches",
     "Release",
+    "ReleaseKey",
     "Scan",
     "ScanRef",
     "ShardManifest",
@@ -33,6 +34,7 @@ class DropReason(StrEnum):
     OFF_SURFACE = "off_surface"
     DUPLICATE_POSITION = "duplicate_position"
     UNTEXTURED = "untextured"
+    UNCOVERED = "uncovered"
 
 
 class CandidateSource(StrEnum):
@@ -285,6 +287,14 @@ class LesionTable:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseKey:
+    """The secret behind all pseudonyms. Lives outside the release; never shown."""
+
+    secret: bytes = field(repr=False)
+    """32 bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
