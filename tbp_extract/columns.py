@@ -4,7 +4,7 @@ The first 44 are the columns of the ISIC 2024 test file (SLICE-3D, Kurtansky et 
 doi:10.1038/s41597-024-03743-w) in its order; ours follow, prefixed ``tbp_ex_``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -21,6 +21,7 @@ __all__ = [
     "LINKAGE_COLUMNS",
     "RELEASED_COLUMNS",
     "TILE_TYPES",
+    "VOCABULARY",
     "Column",
     "Origin",
     "check_names",
@@ -31,6 +32,41 @@ IMAGE_TYPE = "TBP tile: close-up"
 
 TILE_TYPES = ("3D: XP", "3D: white")
 """Values of ``tbp_tile_type``: cross-polarised and white light."""
+
+_LIMB_PARTS = tuple(
+    f"{side} {limb}{part}"
+    for side in ("Left", "Right")
+    for limb in ("Arm", "Leg")
+    for part in ("", " - Upper", " - Lower")
+)
+_TORSO_PARTS = (
+    "Torso Front",
+    "Torso Front Top Half",
+    "Torso Front Bottom Half",
+    "Torso Back",
+    "Torso Back Top Third",
+    "Torso Back Middle Third",
+    "Torso Back Bottom Third",
+)
+
+VOCABULARY: Mapping[str, tuple[str, ...]] = {
+    "sex": ("male", "female"),
+    "anatom_site_general": (
+        "posterior torso",
+        "anterior torso",
+        "lower extremity",
+        "upper extremity",
+        "head/neck",
+    ),
+    "image_type": (IMAGE_TYPE,),
+    "tbp_tile_type": TILE_TYPES,
+    "tbp_lv_location": ("Unknown", "Head & Neck", *_TORSO_PARTS, *_LIMB_PARTS),
+    "tbp_lv_location_simple": (
+        *("Torso Back", "Torso Front", "Left Leg", "Right Leg", "Left Arm", "Right Arm"),
+        *("Head & Neck", "Unknown"),
+    ),
+}
+"""Every value that a column of fixed words may hold; such a cell may also be empty."""
 
 
 class Origin(StrEnum):

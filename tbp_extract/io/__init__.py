@@ -1,0 +1,1 @@
+"""Every file that is opened: scans, lists, shards, tables."""

@@ -1,0 +1,115 @@
+"""Files that appear whole or not at all, hashes, and folders for the owner alone."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from tbp_extract.errors import OutputError
+
+__all__ = [
+    "LEFTOVER_PATTERN",
+    "PRIVATE_FILE",
+    "PRIVATE_FOLDER",
+    "PUBLIC_FILE",
+    "make_private_folder",
+    "open_whole",
+    "sha256_file",
+    "sync_folder",
+    "write_whole",
+]
+
+PUBLIC_FILE: Final = 0o666
+"""As the user's umask leaves it."""
+
+PRIVATE_FILE: Final = 0o600
+PRIVATE_FOLDER: Final = 0o700
+
+LEFTOVER_PATTERN: Final = ".*.part"
+"""Names of unfinished files: what a killed run leaves behind and the next may delete."""
+
+
+@contextmanager
+def open_whole(path: Path, *, mode: int = PUBLIC_FILE) -> Iterator[BinaryIO]:
+    """Write a file beside its place; on leaving it is flushed to disk and renamed.
+
+    Parameters
+    ----------
+    path : Path
+        Final place. A file that is there is replaced in one step.
+    mode : int
+        Permissions, before the umask.
+
+    Yields
+    ------
+    BinaryIO
+        Open for writing. If the block raises, nothing is left and ``path`` is as it was.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with _create(part, mode) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        # The system's own message would name the path.
+        raise OutputError(f"cannot write to the output folder: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As `open_whole`.
+    """
+    with open_whole(path, mode=mode) as file:
+        file.write(data)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter, or close one that is there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or is not a folder.
+    """
+    try:
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.chmod(PRIVATE_FOLDER)
+    except OSError as error:
+        raise OutputError(f"cannot make the private folder: {error.strerror}") from None
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file as hex, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _create(path: Path, mode: int) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")

@@ -1,0 +1,229 @@
+"""Image shards: HDF5 files laid out as those of the ISIC 2024 challenge.
+
+The root group holds one scalar dataset per crop, named by its isic_id: a fixed-length string that
+is the JPEG. A shard is built in memory and written in one piece, because a full disk or a kill
+inside the HDF5 library would leave a file that does not open.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import h5py
+import numpy as np
+from h5py import h5d, h5f, h5l, h5p, h5s, h5t
+from numpy.typing import NDArray
+
+from tbp_extract.errors import OutputError, SourceError
+from tbp_extract.jpeg import decode_jpeg
+from tbp_extract.types import Release
+
+__all__ = ["ShardReader", "shard_image", "shard_name"]
+
+MAX_OPEN_FILES: Final = 64
+MAX_JPEG_BYTES: Final = 1 << 26
+
+_JPEG_END = b"\xff\xd9"
+_ROOM_BYTES = 1 << 16
+
+
+def shard_name(shard_id: int) -> str:
+    """File name of a shard, such as ``shard-00000.hdf5``."""
+    return f"shard-{shard_id:05d}.hdf5"
+
+
+def shard_image(release: Release) -> bytes:
+    """Build the bytes of a shard and read them back.
+
+    Parameters
+    ----------
+    release : Release
+        May be empty.
+
+    Returns
+    -------
+    bytes
+        An HDF5 file: the same release gives the same bytes.
+
+    Raises
+    ------
+    OutputError
+        If what was written does not read back equal.
+    """
+    ids = [str(name) for name in release.columns["isic_id"]]
+    image = _build(ids, release.jpegs)
+    _check_image(image, ids, release.jpegs)
+    return image
+
+
+def _build(ids: list[str], jpegs: tuple[bytes, ...]) -> bytes:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(sum(map(len, jpegs)) + _ROOM_BYTES, False)
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
+    layout = h5p.create(h5p.DATASET_CREATE)
+    layout.set_layout(h5d.CONTIGUOUS)
+    layout.set_obj_track_times(False)
+    file = h5f.create(b"shard", h5f.ACC_TRUNC, fapl=access)
+    try:
+        for name, jpeg in zip(ids, jpegs, strict=True):
+            _add(file, layout, name, jpeg)
+        h5f.flush(file)
+        return bytes(file.get_file_image())
+    finally:
+        file.close()
+
+
+def _add(file: h5f.FileID, layout: h5p.PropDCID, name: str, jpeg: bytes) -> None:
+    if not jpeg.endswith(_JPEG_END):
+        # Readers strip NULs from the end of a fixed-length string.
+        raise OutputError("a crop must end in FFD9 to survive in a null-padded string")
+    kind = h5t.C_S1.copy()
+    kind.set_size(len(jpeg))
+    kind.set_strpad(h5t.STR_NULLPAD)
+    dataset = h5d.create(file, name.encode("ascii"), kind, h5s.create(h5s.SCALAR), dcpl=layout)
+    dataset.write(h5s.ALL, h5s.ALL, np.frombuffer(jpeg, f"S{len(jpeg)}"), mtype=kind)
+
+
+def _check_image(image: bytes, ids: list[str], jpegs: tuple[bytes, ...]) -> None:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(_ROOM_BYTES, False)
+    access.set_file_image(image)
+    with h5py.File(h5f.open(b"shard", h5f.ACC_RDONLY, fapl=access)) as file:
+        if list(file) != sorted(ids):
+            raise OutputError("a shard does not hold the crops that were put into it")
+        for name, jpeg in zip(ids, jpegs, strict=True):
+            if _stored_bytes(file, name) != jpeg:
+                raise OutputError("a crop in a shard differs from the one that was put into it")
+
+
+def _stored_bytes(file: h5py.File, name: str) -> bytes:
+    """Read one crop, and only from this very file."""
+    if file.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+        raise SourceError("expected a crop inside the shard, got a link to elsewhere")
+    dataset = h5py.h5o.open(file.id, name.encode())
+    if not isinstance(dataset, h5d.DatasetID) or dataset.shape != ():
+        raise SourceError("expected a scalar dataset, got something else in a shard")
+    layout = dataset.get_create_plist()
+    if layout.get_external_count() or layout.get_layout() == h5d.VIRTUAL:
+        raise SourceError("expected a crop inside the shard, got one that is stored elsewhere")
+    kind = dataset.get_type()
+    if not isinstance(kind, h5t.TypeStringID) or kind.is_variable_str():
+        raise SourceError("expected a fixed-length string, got another type in a shard")
+    if kind.get_size() > MAX_JPEG_BYTES:
+        raise SourceError(f"expected a crop of up to {MAX_JPEG_BYTES} bytes, got a larger one")
+    stored = np.empty((), f"S{kind.get_size()}")
+    dataset.read(h5s.ALL, h5s.ALL, stored, mtype=kind)
+    return stored.tobytes().rstrip(b"\0")
+
+
+class ShardReader:
+    """Crops by isic_id, from one HDF5 file or from all shards of a release.
+
+    Parameters
+    ----------
+    source : Path
+        A shard, a genuine ISIC 2024 file, a release folder or its ``images`` folder.
+
+    Raises
+    ------
+    SourceError
+        If there is no shard, one does not open, or two hold the same id.
+
+    Examples
+    --------
+    >>> with ShardReader(Path("out/release")) as reader:  # doctest: +SKIP
+    ...     for isic_id in reader:
+    ...         pixels = reader[isic_id]  # (H, W, 3) uint8 sRGB
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._paths = _shard_paths(source)
+        self._open: OrderedDict[int, h5py.File] = OrderedDict()
+        self._process = os.getpid()
+        self._shard_of: dict[str, int] = {}
+        for index in range(len(self._paths)):
+            self._take_in(index)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all files; reading opens them again."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def __len__(self) -> int:
+        return len(self._shard_of)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shard_of)
+
+    def __contains__(self, isic_id: object) -> bool:
+        return isic_id in self._shard_of
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids, shard by shard in order of name."""
+        return tuple(self._shard_of)
+
+    def __getitem__(self, isic_id: str) -> NDArray[np.uint8]:
+        """Pixels of a crop, (H, W, 3) uint8 sRGB."""
+        return decode_jpeg(self.jpeg(isic_id))
+
+    def jpeg(self, isic_id: str) -> bytes:
+        """Bytes of a crop as they are stored.
+
+        Raises
+        ------
+        KeyError
+            If no shard holds this id.
+        SourceError
+            If what bears the id is not a crop stored in the shard itself.
+        """
+        return _stored_bytes(self._file(self._shard_of[isic_id]), isic_id)
+
+    def _take_in(self, index: int) -> None:
+        names = list(self._file(index))
+        if not self._shard_of.keys().isdisjoint(names):
+            raise SourceError(f"shard {index} holds an id that an earlier shard holds as well")
+        self._shard_of |= dict.fromkeys(names, index)
+
+    def _file(self, index: int) -> h5py.File:
+        """Open file of a shard: few at a time, and never one from before a fork."""
+        if self._process != os.getpid():
+            self._open = OrderedDict()
+            self._process = os.getpid()
+        if index not in self._open:
+            if len(self._open) >= MAX_OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+            self._open[index] = _open_shard(self._paths[index], index)
+        self._open.move_to_end(index)
+        return self._open[index]
+
+
+def _open_shard(path: Path, index: int) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError:
+        raise SourceError(f"shard {index} is missing or no HDF5 file") from None
+
+
+def _shard_paths(source: Path) -> tuple[Path, ...]:
+    if not source.is_dir():
+        return (source,)
+    folder = source / "images" if (source / "images").is_dir() else source
+    paths = tuple(sorted(folder.glob("shard-*.hdf5")))
+    if not paths:
+        raise SourceError("expected a shard or a folder of shards, got a folder without any")
+    return paths

@@ -1,0 +1,199 @@
+"""Metadata, linkage and data dictionary: as parts of a run, and as the files of a release.
+
+The CSV looks as pandas writes the genuine one: plain header, quotes only where needed, ``45.0``,
+``True``, empty for missing, LF. Parquet holds the same table and nothing else about it.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tbp_extract.columns import LINKAGE_COLUMNS, RELEASED_COLUMNS, Column
+from tbp_extract.errors import OutputError, ReleaseError, SourceError
+from tbp_extract.io.files import PRIVATE_FILE, open_whole
+from tbp_extract.types import Release
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "DICTIONARY_NAME",
+    "METADATA_CSV",
+    "METADATA_PARQUET",
+    "linkage_part",
+    "metadata_part",
+    "read_metadata",
+    "write_data_dictionary",
+    "write_linkage",
+    "write_metadata",
+]
+
+METADATA_CSV: Final = "metadata.csv"
+METADATA_PARQUET: Final = "metadata.parquet"
+DICTIONARY_NAME: Final = "data_dictionary.csv"
+
+WHOLE_NUMBERS: Final = frozenset({"tbp_lv_symm_2axis_angle"})
+"""Float columns that the genuine file writes without a decimal point."""
+
+BATCH_ROWS: Final = 1 << 16
+
+_ARROW_TYPES = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
+
+
+def metadata_part(release: Release) -> bytes:
+    """Rows of one shard as Parquet, to be merged by `write_metadata`."""
+    return _parquet_bytes(_arrow_table(release.columns, RELEASED_COLUMNS))
+
+
+def linkage_part(links: Sequence[Mapping[str, NDArray[Any]]]) -> bytes:
+    """Private linkage rows of one shard as Parquet; ``links`` as ``deidentify.link`` gives them."""
+    tables = [_arrow_table(rows, LINKAGE_COLUMNS) for rows in links]
+    return _parquet_bytes(pa.concat_tables([_schema(LINKAGE_COLUMNS).empty_table(), *tables]))
+
+
+def write_metadata(parts: Sequence[Path], folder: Path) -> int:
+    """Merge parts into ``metadata.csv`` and ``metadata.parquet``, sorted by ``isic_id``.
+
+    Parameters
+    ----------
+    parts : sequence of Path
+        Files with the bytes of `metadata_part`; their order does not matter.
+    folder : Path
+        The release folder.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    ReleaseError
+        If two rows have the same id.
+    OutputError
+        If a part does not read or the disk is full.
+    """
+    table = _merged(parts, RELEASED_COLUMNS)
+    with open_whole(folder / METADATA_PARQUET) as file:
+        _write_parquet(table, file)
+    with open_whole(folder / METADATA_CSV) as file:
+        _write_csv(table, file)
+    return int(table.num_rows)
+
+
+def write_linkage(parts: Sequence[Path], path: Path) -> int:
+    """Merge private parts into a CSV of mode 0600, sorted by ``isic_id``; returns the rows."""
+    table = _merged(parts, LINKAGE_COLUMNS)
+    with open_whole(path, mode=PRIVATE_FILE) as file:
+        _write_csv(table, file)
+    return int(table.num_rows)
+
+
+def write_data_dictionary(folder: Path) -> None:
+    """Write ``data_dictionary.csv``: name, dtype, unit, definition and origin of each column."""
+    fields = ("name", "dtype", "unit", "definition", "origin")
+    rows = {
+        field: pa.array([str(getattr(column, field)) for column in RELEASED_COLUMNS])
+        for field in fields
+    }
+    with open_whole(folder / DICTIONARY_NAME) as file:
+        _write_csv(pa.table(rows), file)
+
+
+def read_metadata(folder: Path) -> "pd.DataFrame":
+    """Read the metadata of a release, one row a crop.
+
+    Raises
+    ------
+    SourceError
+        If the folder holds no metadata that can be read.
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(folder / METADATA_PARQUET).to_pandas()
+    except (OSError, pa.ArrowException):
+        raise SourceError(f"expected a release folder with {METADATA_PARQUET}, got none") from None
+    return frame
+
+
+def _schema(columns: Sequence[Column]) -> pa.Schema:
+    return pa.schema([(column.name, _ARROW_TYPES[column.dtype]) for column in columns])
+
+
+def _arrow_table(values: Mapping[str, NDArray[Any]], columns: Sequence[Column]) -> pa.Table:
+    arrays = [
+        # from_pandas: NaN is missing.
+        pa.array(values[column.name], _ARROW_TYPES[column.dtype], from_pandas=True)
+        for column in columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=_schema(columns))
+
+
+def _merged(parts: Sequence[Path], columns: Sequence[Column]) -> pa.Table:
+    schema = _schema(columns)
+    tables = [schema.empty_table(), *(_read_part(path, schema) for path in parts)]
+    table = pa.concat_tables(tables).sort_by("isic_id").combine_chunks()
+    if pc.count_distinct(table["isic_id"]).as_py() < table.num_rows:
+        raise ReleaseError("two rows of the run have the same id")
+    return table
+
+
+def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowException):
+        raise OutputError("a table of a finished shard is missing or does not read") from None
+    if table.schema != schema:
+        raise OutputError("a table of a finished shard has other columns than this version writes")
+    return table
+
+
+def _parquet_bytes(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    _write_parquet(table, sink)
+    return sink.getvalue()
+
+
+def _write_parquet(table: pa.Table, file: BinaryIO | io.BytesIO) -> None:
+    # store_schema would add a copy of the Arrow schema, with whatever metadata it carries.
+    pq.write_table(
+        table.replace_schema_metadata(None),
+        file,
+        row_group_size=BATCH_ROWS,
+        compression="zstd",
+        store_schema=False,
+    )
+
+
+def _write_csv(table: pa.Table, file: BinaryIO) -> None:
+    file.write((",".join(table.column_names) + "\n").encode())
+    for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+        cells = [
+            _csv_cells(name, values)
+            for name, values in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        rows = pc.binary_join_element_wise(*cells, ",")
+        file.write("".join(f"{row}\n" for row in rows.to_pylist()).encode())
+
+
+def _csv_cells(name: str, values: pa.Array) -> pa.Array:
+    if pa.types.is_boolean(values.type):
+        text = pc.if_else(values, "True", "False")
+    elif pa.types.is_string(values.type):
+        text = _quoted(values)
+    else:
+        text = values.cast(pa.string())
+    if pa.types.is_floating(values.type) and name not in WHOLE_NUMBERS:
+        text = pc.replace_substring_regex(text, r"^(-?[0-9]+)$", r"\1.0")
+    return pc.fill_null(text, "")
+
+
+def _quoted(values: pa.Array) -> pa.Array:
+    doubled = pc.replace_substring(values, '"', '""')
+    wrapped = pc.binary_join_element_wise('"', doubled, '"', "")
+    return pc.if_else(pc.match_substring_regex(values, r'[,"\r\n]'), wrapped, values)
