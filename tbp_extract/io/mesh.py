@@ -1,0 +1,70 @@
+"""What every mesh reader hands over: the file's own numbers, not yet in body space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.errors import ScanError, ScanReason
+
+__all__ = ["FileMesh", "PageSource", "check_face_count", "check_triangles"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """Where the bytes of a texture are."""
+
+    name: str
+    """As the mesh names it; the key by which textures are told apart. Private."""
+
+    data: bytes | None = None
+    """The image itself, if it is embedded; else ``name`` is a file in the mesh's folder."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileMesh:
+    """A mesh in the unit and axes of its file."""
+
+    vertices: NDArray[np.float64]
+    """(V, 3)."""
+
+    faces: NDArray[np.int32]
+    """(F, 3), indices within ``vertices``."""
+
+    wedge_uv: NDArray[np.float32]
+    """(F, 3, 2), v up; NaN where a face has none."""
+
+    face_page: NDArray[np.int16]
+    """(F,) index into ``pages``; -1 for a face without texture."""
+
+    pages: tuple[PageSource, ...]
+
+    unit: str | None = None
+    """mm, cm, m or in where the format fixes it."""
+
+    up: str | None = None
+    front: str | None = None
+
+
+def check_face_count(count: int, limit: int) -> None:
+    """Refuse a mesh with more faces than `limit` before its arrays are made."""
+    if count > limit:
+        raise ScanError(
+            ScanReason.OVER_LIMIT, f"the mesh has {count} faces, limits.faces allows {limit}"
+        )
+
+
+def check_triangles(faces: NDArray[np.integer], vertex_count: int) -> None:
+    """Refuse indices that name no vertex.
+
+    Parameters
+    ----------
+    faces : (F, 3) int
+    vertex_count : int
+    """
+    bad = np.flatnonzero(((faces < 0) | (faces >= vertex_count)).any(axis=1))
+    if len(bad):
+        raise ScanError(
+            ScanReason.MESH_INDEX_OUT_OF_RANGE,
+            f"triangle {bad[0]} of the mesh names a vertex outside 0..{vertex_count - 1}",
+        )

@@ -1,0 +1,127 @@
+"""Wavefront MTL: which texture a material has."""
+
+import re
+from dataclasses import dataclass
+
+from tbp_extract.errors import ScanReason
+from tbp_extract.io.folder import ScanFolder, join_name, parent_name
+
+__all__ = ["Material", "decode_text", "read_mtl"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+_ARGUMENTS = {
+    "-blendu": 1,
+    "-blendv": 1,
+    "-bm": 1,
+    "-boost": 1,
+    "-cc": 1,
+    "-clamp": 1,
+    "-imfchan": 1,
+    "-mm": 2,
+    "-texres": 1,
+    "-type": 1,
+}
+"""Number of arguments of the options of a texture."""
+
+_UNCHANGED = {"-o": 0.0, "-s": 1.0, "-t": 0.0}
+"""Options with up to three numbers, and the number that changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is used of a material."""
+
+    texture: str | None = None
+    """File of its ``map_Kd``, relative to the mesh's folder. Private."""
+
+    changed_by: str | None = None
+    """Option that moves, scales or recolours the texture."""
+
+
+def decode_text(data: bytes) -> str:
+    """Decode UTF-8 with or without BOM, else Latin-1."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def read_mtl(folder: ScanFolder, name: str, *, within: str = "") -> dict[str, Material]:
+    """Read the materials of an MTL file.
+
+    Parameters
+    ----------
+    folder : ScanFolder
+    name : str
+        Relative to `within`.
+    within : str, optional
+        The mesh's folder, relative to the root of `folder`.
+
+    Returns
+    -------
+    dict of str to Material
+        By name; the last definition of a name counts.
+
+    Raises
+    ------
+    ScanError
+        ``MATERIAL_MISSING`` if there is no such file, or as `ScanFolder.read`.
+    """
+    data = folder.read(
+        name, role="an MTL file of the mesh", missing=ScanReason.MATERIAL_MISSING, within=within
+    )
+    return parse_mtl(decode_text(data), parent_name(name))
+
+
+def parse_mtl(text: str, parent: str) -> dict[str, Material]:
+    """Find materials in the text of an MTL file that lies in the folder `parent`."""
+    materials: dict[str, Material] = {}
+    current: str | None = None
+    for line in re.split(r"\r\n|\n|\r", text):
+        keyword, _, rest = line.strip().replace("\t", " ").partition(" ")
+        if keyword.lower() == "newmtl":
+            current = rest.strip()
+            materials[current] = Material()
+        elif keyword.lower() == "map_kd" and current is not None:
+            materials[current] = _parse_map(rest.strip(), parent)
+    return materials
+
+
+def _parse_map(rest: str, parent: str) -> Material:
+    changed_by = None
+    while rest.startswith("-"):
+        option, _, after = rest.partition(" ")
+        if option in _UNCHANGED:
+            numbers, after = _take_numbers(after)
+            changed = any(number != _UNCHANGED[option] for number in numbers)
+        elif option in _ARGUMENTS:
+            words, after = _take_words(after, _ARGUMENTS[option])
+            changed = option == "-mm" and [float(w) for w in words if _is_number(w)] != [0.0, 1.0]
+        else:
+            break
+        changed_by = option if changed else changed_by
+        rest = after
+    file = rest.strip().strip('"')
+    return Material(join_name(parent, file) if file else None, changed_by)
+
+
+def _take_words(text: str, count: int) -> tuple[list[str], str]:
+    words = text.split(None, count)
+    return words[:count], words[count] if len(words) > count else ""
+
+
+def _take_numbers(text: str) -> tuple[list[float], str]:
+    """Take up to three numbers, but never the last word: that is the file."""
+    numbers: list[float] = []
+    while len(numbers) < 3:
+        word, rest = _take_words(text, 1)
+        if not rest or not _is_number(word[0]):
+            break
+        numbers.append(float(word[0]))
+        text = rest
+    return numbers, text
+
+
+def _is_number(word: str) -> bool:
+    return _NUMBER.fullmatch(word) is not None
