@@ -49,14 +49,15 @@ def frame_crops(
     Yields
     ------
     CropFrames
-        Batches of one image size; every candidate is in exactly one. With ``native`` sampling the
+        Batches of one image size; every candidate is in exactly one. No candidates give one empty
+        batch. With ``native`` sampling the
         side is odd and follows the source's own density within the configured bounds.
     """
     sizes = _sizes_px(surface, candidates, config)
-    for size in np.unique(sizes):
+    for size in np.unique(sizes) if len(sizes) else (config.size_px,):
         chosen = np.flatnonzero(sizes == size).astype(np.int32)
         step = max(BATCH_PX // int(size) ** 2, 1)
-        for first in range(0, len(chosen), step):
+        for first in range(0, max(len(chosen), 1), step):
             index = chosen[first : first + step]
             face = candidates.face[index]
             origin_mm, axes = frame_points(surface, face, candidates.barycentric[index])

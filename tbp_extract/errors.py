@@ -7,7 +7,8 @@
     ├── SourceError    SOURCE as a whole cannot be read: nothing starts      (exit 2)
     ├── OutputError    OUT cannot take this run                              (exit 2)
     ├── ScanError      one scan is bad: it is quarantined, the run goes on   (exit 3)
-    └── ReleaseError   something private would leave: the run stops          (exit 1)
+    ├── ReleaseError   something private would leave: the run stops          (exit 1)
+    └── WorkerError    a worker process died: the run stops, resumable       (exit 1)
 
 Messages end up in logs. They name settings, rows, columns and the role of a file ("the texture of
 page 2"), never a path, a file name or anything about the patient.
@@ -23,6 +24,7 @@ __all__ = [
     "ScanReason",
     "SourceError",
     "TbpError",
+    "WorkerError",
 ]
 
 
@@ -44,6 +46,10 @@ class OutputError(TbpError):
 
 class ReleaseError(TbpError):
     """Something that must not leave would have left."""
+
+
+class WorkerError(TbpError):
+    """A worker process died."""
 
 
 class ScanReason(StrEnum):

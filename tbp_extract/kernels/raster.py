@@ -122,7 +122,7 @@ def _texel(flat: NDArray[np.uint8], at: np.uint64) -> np.uint64:
 @kernel
 def _fixed(value: float) -> int:
     """Convert to fixed point with 32 binary places; slivers may have slopes beyond any page."""
-    return np.int64(min(max(value, -1e6), 1e6) * 4294967296.0)
+    return int(min(max(value, -1e6), 1e6) * 4294967296.0)
 
 
 @kernel
@@ -144,7 +144,7 @@ def shade(
     size = winner.shape[1]
     width = page.shape[1]
     flat, colours = page.reshape(-1), out.reshape(-1)
-    bottom, right = np.int64(page.shape[0] - 1), np.int64(width - 1)
+    bottom, right = page.shape[0] - 1, width - 1
     half = np.uint64(4096 | (4096 << 21) | (4096 << 42))
     byte = np.uint64(255)
     for n in range(winner.shape[0]):

@@ -1,0 +1,75 @@
+"""What a run shows while it goes: a live bar on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from tbp_extract.pipeline.run import Progress as RunHooks
+from tbp_extract.pipeline.shard import ShardResult
+
+__all__ = ["RunProgress"]
+
+
+class RunProgress(RunHooks):
+    """Scans done, crops per second, time left."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._live = console.is_terminal
+        self._bar = Progress(
+            TextColumn("scans"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:,.0f} crops/s"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("run", total=None, rate=0.0)
+        self._scans = self._done = self._fresh = self._crops = 0
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def planned(self, scans: int, finished: int) -> None:
+        """Start the clock; what an earlier run finished counts as done, not as speed."""
+        self._scans, self._done, self._started = scans, finished, time.monotonic()
+        self._bar.update(self._task, total=scans, completed=finished)
+        if not self._live:
+            click.echo(f"{scans} scans, {finished} of them finished before", err=True)
+
+    def advanced(self, result: ShardResult) -> None:
+        """Count a shard's scans and crops."""
+        scans = result.manifest.scans
+        self._done += len(scans)
+        self._fresh += len(scans)
+        self._crops += sum(scan["exported"] for scan in scans)
+        seconds = max(time.monotonic() - self._started, 1e-6)
+        rate = self._crops / seconds
+        self._bar.update(self._task, completed=self._done, rate=rate)
+        if not self._live:
+            left = (self._scans - self._done) * seconds / self._fresh
+            click.echo(
+                f"{self._done} of {self._scans} scans, {rate:,.0f} crops/s, {left:.0f} s left",
+                err=True,
+            )

@@ -1,0 +1,87 @@
+"""Where everything lies in an output folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["OutLayout"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutLayout:
+    """Places in OUT: ``release/`` may be published, ``private/`` never leaves, ``work/`` goes."""
+
+    root: Path
+
+    @property
+    def release(self) -> Path:
+        """All that may be published."""
+        return self.root / "release"
+
+    @property
+    def images(self) -> Path:
+        """Finished shards."""
+        return self.release / "images"
+
+    @property
+    def manifest(self) -> Path:
+        """Written last: where it is, the release is complete."""
+        return self.release / "manifest.json"
+
+    @property
+    def work(self) -> Path:
+        """Shards in the making."""
+        return self.root / "work"
+
+    @property
+    def private(self) -> Path:
+        """For the owner alone."""
+        return self.root / "private"
+
+    @property
+    def key(self) -> Path:
+        """The release key, unless one was given."""
+        return self.private / "key"
+
+    @property
+    def linkage(self) -> Path:
+        """From released ids back to the source."""
+        return self.private / "linkage.csv"
+
+    @property
+    def quarantine(self) -> Path:
+        """Scans that could not be processed, and why."""
+        return self.private / "quarantine.csv"
+
+    @property
+    def log(self) -> Path:
+        """What happened, in pseudonyms."""
+        return self.private / "log.txt"
+
+    @property
+    def records(self) -> Path:
+        """What resuming goes by: per shard its rows, links, inputs and manifest."""
+        return self.private / "shards"
+
+    def shard(self, name: str) -> Path:
+        """Images of a shard in the making."""
+        return self.work / f"{name}.hdf5"
+
+    def finished_shard(self, name: str) -> Path:
+        """Images of a shard in the release."""
+        return self.images / f"{name}.hdf5"
+
+    def rows(self, name: str) -> Path:
+        """Metadata rows of a shard."""
+        return self.records / f"{name}.rows.parquet"
+
+    def links(self, name: str) -> Path:
+        """Linkage rows of a shard."""
+        return self.records / f"{name}.links.parquet"
+
+    def notes(self, name: str) -> Path:
+        """What a shard was read from, and its quarantined scans."""
+        return self.records / f"{name}.notes.json"
+
+    def record(self, name: str) -> Path:
+        """Manifest of a shard: written last, so that where it is the shard is whole."""
+        return self.records / f"{name}.json"

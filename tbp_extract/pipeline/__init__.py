@@ -1,0 +1,1 @@
+"""From a source to a release: plan, pool, resume, finish."""

@@ -1,0 +1,65 @@
+"""Look through a source before a run: what would be read, what is wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tbp_extract.config import Config
+from tbp_extract.errors import ScanError
+from tbp_extract.geometry import build_surface
+from tbp_extract.io.folder import ScanFolder
+from tbp_extract.io.scan import read_scan
+from tbp_extract.io.source import read_source
+from tbp_extract.pipeline.scan import resolve_detector
+from tbp_extract.types import ScanRef
+
+__all__ = ["ScanFinding", "check_source"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFinding:
+    """What the preflight says of one scan; for the operator's own screen."""
+
+    scan_id: str
+    summary: str
+    problem: str | None
+
+
+def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
+    """Read every scan and its lesion list as a run would, and write nothing.
+
+    Parameters
+    ----------
+    source : Path
+    config : Config
+
+    Yields
+    ------
+    ScanFinding
+        One a scan, in the source's order.
+
+    Raises
+    ------
+    SourceError
+        If the source as a whole cannot be read.
+    """
+    for ref in read_source(source, config):
+        try:
+            yield ScanFinding(ref.scan_id, _summary(ref, config), None)
+        except ScanError as error:
+            where = f" [{error.file}]" if error.file else ""
+            yield ScanFinding(ref.scan_id, "", f"{error.reason}: {error}{where}")
+
+
+def _summary(ref: ScanRef, config: Config) -> str:
+    folder = ScanFolder(ref.root, config.limits)
+    scan = read_scan(ref, config, folder=folder)
+    surface = build_surface(scan)
+    found = resolve_detector(ref, scan, config, folder).detect(scan, surface)
+    height_mm = float(surface.vertices_mm[:, 1].max() - surface.vertices_mm[:, 1].min())
+    pages = ", ".join(f"{page.shape[1]} x {page.shape[0]} px" for page in scan.atlas)
+    drops = f", {len(found.drops)} would be dropped" if len(found.drops) else ""
+    return (
+        f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}, "
+        f"{len(found.candidates)} lesions{drops}"
+    )

@@ -1,0 +1,168 @@
+"""One scan from file to release."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.config import Config
+from tbp_extract.crop import extract_crops, frame_crops
+from tbp_extract.deidentify import link, release
+from tbp_extract.detect import Detector
+from tbp_extract.detect.listed import Listed
+from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.geometry import build_surface
+from tbp_extract.io.folder import ScanFolder
+from tbp_extract.io.lesions import read_lesions
+from tbp_extract.io.scan import read_scan
+from tbp_extract.jpeg import encode_jpeg
+from tbp_extract.measure import measure_lesions
+from tbp_extract.types import (
+    Candidates,
+    CropBatch,
+    DropReason,
+    Drops,
+    LesionTable,
+    Release,
+    ReleaseKey,
+    Scan,
+    ScanRef,
+    Surface,
+)
+
+__all__ = ["ScanResult", "process_scan", "resolve_detector"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanResult:
+    """What one scan gave."""
+
+    release: Release
+
+    linkage: Mapping[str, NDArray[Any]]
+    """Private rows by column of ``LINKAGE_COLUMNS``."""
+
+    drops: Drops
+    """Candidates that are not in the release."""
+
+    inputs: tuple[str, ...]
+    """Every file read, relative to the scan's root. Private."""
+
+    inputs_sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Crops:
+    """Crops of one scan in the making."""
+
+    candidate: NDArray[np.int32]
+    position_mm: NDArray[np.float64]
+    table: LesionTable
+    jpegs: tuple[bytes, ...]
+
+
+def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -> ScanResult:
+    """Take one scan from its files to a de-identified release.
+
+    Parameters
+    ----------
+    ref : ScanRef
+    config : Config
+    key : ReleaseKey
+    shard : str
+        File that will hold the crops, for the linkage table.
+
+    Returns
+    -------
+    ScanResult
+        Every candidate is either in ``release`` or in ``drops``.
+
+    Raises
+    ------
+    ScanError
+        If the scan cannot be processed.
+    ReleaseError
+        If something private would leave.
+    """
+    folder = ScanFolder(ref.root, config.limits)
+    scan = read_scan(ref, config, folder=folder)
+    surface = build_surface(scan)
+    found = resolve_detector(ref, scan, config, folder).detect(scan, surface)
+    candidates = found.candidates
+    crops = _cut(scan, surface, candidates, config)
+    lesion_ids = [candidates.lesion_id[i] for i in crops.candidate]
+    tags = candidates.extra.get("tag", np.full(len(candidates), None, object))[crops.candidate]
+    return ScanResult(
+        release=release(
+            crops.table, crops.jpegs, lesion_ids=lesion_ids, ref=ref, key=key, config=config
+        ),
+        linkage=link(
+            lesion_ids=lesion_ids,
+            tags=list(tags),
+            position_mm=crops.position_mm,
+            shard=shard,
+            ref=ref,
+            key=key,
+        ),
+        drops=_with_uncovered(found.drops, candidates, crops.candidate),
+        inputs=tuple(sorted(folder.sha256)),
+        inputs_sha256=folder.digest,
+    )
+
+
+def resolve_detector(ref: ScanRef, scan: Scan, config: Config, folder: ScanFolder) -> Detector:
+    """Choose what finds the lesions of a scan.
+
+    Raises
+    ------
+    ScanError
+        If the scan has no lesion list, or the list cannot be used.
+    """
+    if ref.lesions is None:
+        raise ScanError(
+            ScanReason.LESION_LIST_MISSING,
+            "expected a lesion list for this scan, got none: name it in the column 'lesions' of "
+            "scans.csv",
+        )
+    return Listed(read_lesions(ref, scan, config, folder=folder), config.lesions)
+
+
+def _with_uncovered(drops: Drops, candidates: Candidates, exported: NDArray[np.int32]) -> Drops:
+    """Add the candidates whose crop shows no skin at its centre."""
+    lost = np.setdiff1d(np.arange(len(candidates)), exported)
+    return Drops(
+        lesion_id=drops.lesion_id + tuple(candidates.lesion_id[i] for i in lost),
+        reason=drops.reason + (DropReason.UNCOVERED,) * len(lost),
+    )
+
+
+def _cut(scan: Scan, surface: Surface, candidates: Candidates, config: Config) -> _Crops:
+    """Crop, measure and encode batch by batch: only JPEG bytes pile up."""
+    parts = []
+    for frames in frame_crops(surface, candidates, config.crop):
+        batch = extract_crops(scan, surface, frames, projection=config.crop.projection)
+        parts.append(_encode(candidates, batch, config))
+    names = parts[0].table.columns.keys()
+    return _Crops(
+        candidate=np.concatenate([part.candidate for part in parts]),
+        position_mm=np.concatenate([part.position_mm for part in parts]),
+        table=LesionTable(
+            {name: np.concatenate([part.table.columns[name] for part in parts]) for name in names}
+        ),
+        jpegs=tuple(jpeg for part in parts for jpeg in part.jpegs),
+    )
+
+
+def _encode(candidates: Candidates, batch: CropBatch, config: Config) -> _Crops:
+    """Measure and encode the crops of a batch that show skin at their centre."""
+    centre = batch.frames.size_px // 2
+    kept = np.flatnonzero(batch.covered[:, centre, centre])
+    table = measure_lesions(candidates, batch)
+    return _Crops(
+        candidate=batch.frames.candidate[kept],
+        position_mm=batch.frames.origin_mm[kept],
+        table=LesionTable({name: values[kept] for name, values in table.columns.items()}),
+        jpegs=tuple(encode_jpeg(batch.pixels[row], config.jpeg) for row in kept),
+    )
