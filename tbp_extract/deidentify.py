@@ -22,6 +22,7 @@ from tbp_extract.types import LesionTable, Release, ReleaseKey, ScanRef
 
 __all__ = [
     "MADE_HERE",
+    "keyed_fingerprint",
     "lesion_pseudonym",
     "link",
     "merge_releases",
@@ -69,6 +70,11 @@ def scan_pseudonym(key: ReleaseKey, scan_id: str) -> str:
 def order_digest(key: ReleaseKey, scan_id: str) -> bytes:
     """Sort key that puts scans in an order which says nothing about them."""
     return _digest(key, "order", (scan_id,))
+
+
+def keyed_fingerprint(key: ReleaseKey, text: str) -> str:
+    """Hex digest of a private text: comparable, and nothing to guess the text with."""
+    return _digest(key, "fingerprint", (text,)).hex()
 
 
 def release(

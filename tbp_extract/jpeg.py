@@ -37,7 +37,7 @@ CLEAN_MARKERS: Final = frozenset({SOI, APP0, DQT, SOF0, DHT, SOS, EOI})
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
-_JFIF_1_01 = re.compile(rb"JFIF\0\1\1.{5}\0\0", re.DOTALL)
+_JFIF_1_01 = re.compile(rb"JFIF\x00\x01\x01.{5}\x00\x00", re.DOTALL)
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """The first marker after entropy-coded data: neither a stuffed byte nor a restart."""
 
