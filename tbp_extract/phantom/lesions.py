@@ -13,7 +13,8 @@ from tbp_extract.phantom.photos import Photo
 
 __all__ = ["Lesion", "LesionKind", "Stamp", "make_stamp"]
 
-_STAMP_PX = 257
+_STAMP_PX = 225
+_OUTLINE_POINTS = 720
 
 
 class LesionKind(StrEnum):
@@ -117,48 +118,43 @@ def make_stamp(lesion: Lesion, *, texel_mm: float) -> Stamp:
     if lesion.photo is not None:
         away, colour = _trace_photo(lesion.photo, lesion, step, texel_mm)
     else:
-        away = _fit(lesion, step)
-        colour = _tones(lesion, away)
+        away, colour = _draw(lesion, step)
     alpha = np.clip(0.5 - away / edge, 0.0, 1.0)
     alpha = alpha * alpha * (3.0 - 2.0 * alpha)
-    points = _outline(away) * step
+    widths = _widths(_outline(away) * step)
     return Stamp(
         alpha=alpha.astype(np.float32),
         offset_lab=colour.astype(np.float32),
         inside=np.clip(0.5 - away / step, 0.0, 1.0).astype(np.float32),
         mm_per_px=step,
-        long_mm=_widths(points).max(),
-        short_mm=_widths(points).min(),
+        long_mm=float(widths.max()),
+        short_mm=float(widths.min()),
         skin_lightness=lesion.photo.skin_lab[0] if lesion.photo else None,
     )
 
 
-def _fit(lesion: Lesion, step: float) -> NDArray[np.float64]:
-    """Signed distance (S, S) to the outline in mm, centroid in the middle, diameter as wanted."""
-    scale, shift = 0.5 * lesion.diameter_mm, np.zeros(2)
-    for _ in range(4):
-        away = _outline_distance(lesion, step, scale, shift)
-        if lesion.kind in (LesionKind.DISC, LesionKind.ELLIPSE):
-            return away
-        points = _outline(away) * step
-        scale *= lesion.diameter_mm / float(_widths(points).max())
-        shift = shift + _centroid(away) * step
-    return _outline_distance(lesion, step, scale, shift)
+def _draw(
+    lesion: Lesion, step: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Signed distance to the outline in mm (S, S), and colour offset (S, S, 3).
 
-
-def _outline_distance(
-    lesion: Lesion, step: float, scale: float, shift: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """First-order distance to an ellipse with a wavy rim."""
-    axis = (np.arange(_STAMP_PX) - 0.5 * (_STAMP_PX - 1)) * step
-    x, y = np.meshgrid(axis + shift[0], axis + shift[1])
+    The outline is an ellipse with a wavy rim, fitted to the diameter, centroid in the middle.
+    """
+    angle = np.linspace(-np.pi, np.pi, _OUTLINE_POINTS, endpoint=False)
+    waves = _waves(lesion, angle)
+    rim = waves[:, None] * np.stack((np.cos(angle), lesion.aspect * np.sin(angle)), axis=1)
+    scale = lesion.diameter_mm / float(_widths(rim).max())
     turn = np.radians(lesion.angle_deg)
-    u = (x * np.cos(turn) + y * np.sin(turn)) / scale
-    v = (-x * np.sin(turn) + y * np.cos(turn)) / (scale * lesion.aspect)
-    ratio = np.hypot(u, v) / _waves(lesion, np.arctan2(v, u))
+    axis = (np.arange(_STAMP_PX) - 0.5 * (_STAMP_PX - 1)) * step
+    x, y = np.meshgrid(axis, axis)
+    middle = _polygon_centroid(rim)
+    u = (x * np.cos(turn) + y * np.sin(turn)) / scale + middle[0]
+    v = (-x * np.sin(turn) + y * np.cos(turn)) / scale + middle[1]
+    v /= lesion.aspect
+    ratio = np.hypot(u, v) / np.interp(np.arctan2(v, u), angle, waves, period=2.0 * np.pi)
     by_row, by_col = np.gradient(ratio, step)
-    away: NDArray[np.float64] = (ratio - 1.0) / np.maximum(np.hypot(by_row, by_col), 1e-6)
-    return away
+    away = (ratio - 1.0) / np.maximum(np.hypot(by_row, by_col), 1e-6)
+    return np.asarray(away), _tones(lesion, ratio)
 
 
 def _waves(lesion: Lesion, angle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,13 +167,19 @@ def _waves(lesion: Lesion, angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.clip(radius, 0.4, 1.8))
 
 
-def _tones(lesion: Lesion, away: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One colour, or an inner one that begins a fifth of the diameter from the rim."""
-    outer = np.broadcast_to(np.array(lesion.offset_lab), (*away.shape, 3))
+def _polygon_centroid(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    after = np.roll(points, -1, axis=0)
+    cross = points[:, 0] * after[:, 1] - points[:, 1] * after[:, 0]
+    total: NDArray[np.float64] = ((points + after) * cross[:, None]).sum(axis=0)
+    return total / (3.0 * cross.sum())
+
+
+def _tones(lesion: Lesion, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One colour, or a second one within about half the way from the middle to the rim."""
+    outer = np.broadcast_to(np.array(lesion.offset_lab), (*ratio.shape, 3))
     if lesion.inner_lab is None:
         return outer
-    depth = lesion.diameter_mm * 0.2
-    share = np.clip(0.5 - (away + depth) / (0.1 * lesion.diameter_mm), 0.0, 1.0)[..., None]
+    share = np.clip(0.5 - (ratio - 0.55) / 0.15, 0.0, 1.0)[..., None]
     return np.asarray(outer * (1.0 - share) + np.array(lesion.inner_lab) * share)
 
 
