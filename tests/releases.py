@@ -48,8 +48,8 @@ def make_pixels(size_px: int, seed: int) -> NDArray[np.uint8]:
     """Smooth noise in skin colours, (S, S, 3)."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, 60, (size_px, size_px, 3))
-    smooth = cv2.GaussianBlur(noise, (0, 0), 3) + (205, 160, 140)
-    return np.clip(smooth, 0, 255).astype(np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 3) + np.array([205, 160, 140])
+    return np.asarray(np.clip(smooth, 0, 255), np.uint8)
 
 
 def make_jpegs(count: int, size_px: int = 33, seed: int = 0) -> list[bytes]:

@@ -20,11 +20,14 @@ SUPERBLOCK_BYTES: Final = 96
 SLACK_BYTES: Final = 4096
 """What the library leaves between blocks, besides outgrown heaps of names."""
 
-DATASET_MESSAGES: Final = 1 << 0x01 | 1 << 0x03 | 1 << 0x05 | 1 << 0x08
+DATASET_MESSAGES: Final = frozenset({0x01, 0x03, 0x05, 0x08})
 """Header of a bare dataset: dataspace, datatype, fill value, layout."""
 
-GROUP_MESSAGES: Final = 1 << 0x11
+GROUP_MESSAGES: Final = frozenset({0x11})
 """Header of a bare group: symbol table."""
+
+ROOM_MESSAGE: Final = 0x00
+"""Room for more messages: the library reserves it, and leaves in it what it deletes."""
 
 _JPEG_START = re.compile(rb"\xff\xd8\xff[\xdb\xe0-\xef\xfe]\x00")
 
@@ -47,10 +50,10 @@ def shard_faults(path: Path) -> Iterator[str]:
     if not content.startswith(SIGNATURE):
         return
     with h5py.File(path, "r") as file:
-        if _has_extras(file.id, GROUP_MESSAGES):
+        if _has_extras(content, file.id, GROUP_MESSAGES):
             yield "the root group has attributes, a comment or remains of such"
         names = [name.encode() for name in file]
-        faults = [fault for name in names if (fault := _member_fault(file.id, name))]
+        faults = [fault for name in names if (fault := _member_fault(content, file.id, name))]
         for fault in sorted(set(faults)):
             yield f"{faults.count(fault)} members {fault}"
         if not faults:
@@ -66,7 +69,7 @@ def _superblock_faults(content: bytes) -> Iterator[str]:
         yield "holds bytes behind its end, or lacks some before"
 
 
-def _member_fault(file: h5py.h5f.FileID, name: bytes) -> str | None:
+def _member_fault(content: bytes, file: h5py.h5f.FileID, name: bytes) -> str | None:
     if file.links.get_info(name).type != h5l.TYPE_HARD:
         return "are links to elsewhere"
     member = h5o.open(file, name)
@@ -85,14 +88,27 @@ def _member_fault(file: h5py.h5f.FileID, name: bytes) -> str | None:
         return "are stored in other files"
     if h5o.get_info(member).rc != 1:
         return "have a second name"
-    if _has_extras(member, DATASET_MESSAGES):
+    if _has_extras(content, member, DATASET_MESSAGES):
         return "have attributes, a comment, a time of change or remains of such"
     return None
 
 
-def _has_extras(member: h5py.h5f.FileID | h5d.DatasetID, expected: int) -> bool:
-    header = h5o.get_info(member).hdr
-    return bool(header.mesg.present != expected or header.space.free)
+def _has_extras(
+    content: bytes, member: h5py.h5f.FileID | h5d.DatasetID, expected: frozenset[int]
+) -> bool:
+    """Whether a header holds other messages than expected, or remains in its free room."""
+    info = h5o.get_info(member)
+    header = content[info.addr : info.addr + info.hdr.space.total]
+    if info.hdr.nchunks != 1 or header[:1] != b"\x01":
+        return True
+    kinds, at = set(), 16
+    while at + 8 <= len(header):
+        kind, size = (int.from_bytes(header[at + i : at + i + 2], "little") for i in (0, 2))
+        if kind == ROOM_MESSAGE and any(header[at + 8 : at + 8 + size]):
+            return True
+        kinds.add(kind)
+        at += 8 + size
+    return kinds - {ROOM_MESSAGE} != expected
 
 
 def _space_faults(content: bytes, file: h5py.h5f.FileID, names: list[bytes]) -> Iterator[str]:
