@@ -21,7 +21,6 @@ _HOMES = {
     "read_scan": "tbp_extract.io.scan",
     "run": "tbp_extract.pipeline.run",
     "scan_ref": "tbp_extract.io.scan",
-    "verify": "tbp_extract.verify",
 }
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "read_scan",
     "run",
     "scan_ref",
-    "verify",
 ]
 
 if TYPE_CHECKING:
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
     from tbp_extract.io.shards import ShardReader
     from tbp_extract.io.tables import read_metadata
     from tbp_extract.pipeline.run import run
-    from tbp_extract.verify import verify
 
 
 def __getattr__(name: str) -> Any:
