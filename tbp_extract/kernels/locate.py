@@ -109,9 +109,9 @@ def _closest_on_face(
         v = 1.0
     elif d6 >= 0.0 and d5 <= d6:
         w = 1.0
-    elif vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
+    elif vc <= 0.0 and d1 >= 0.0 and d3 < 0.0:
         v = d1 / (d1 - d3)
-    elif vb <= 0.0 and d2 >= 0.0 and d6 <= 0.0:
+    elif vb <= 0.0 and d2 >= 0.0 and d6 < 0.0:
         w = d2 / (d2 - d6)
     elif va <= 0.0 and d4 >= d3 and d5 >= d6:
         w = (d4 - d3) / ((d4 - d3) + (d5 - d6))

@@ -44,7 +44,7 @@ def weld_vertices(
 def _find_edge(faces: NDArray[np.int32], table: NDArray[np.int32], a: int, b: int) -> int:
     """Slot that holds half-edge a->b, or the free slot where it belongs."""
     mask = table.shape[0] - 1
-    slot = _slot(a, b, 0, mask)
+    slot = _slot(int(a), int(b), 0, mask)
     while table[slot] >= 0:
         half = table[slot]
         face, corner = half // 3, half % 3

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
+THIN_PX2 = 1e-10
+"""A face with less than half this area is rounding and shows nowhere."""
+
 
 @kernel
 def _row_span(
@@ -49,7 +52,8 @@ def cover(
 ) -> None:
     """Draw the patches by scan lines; the highest face wins, of equal ones the first.
 
-    A face without texture hides what lies below it and shows nothing.
+    A face without texture hides what lies below it and shows nothing; one without area does
+    neither.
     """
     size = out.shape[1]
     span = np.empty(2)
@@ -62,7 +66,7 @@ def cover(
             br, bc = corner[m, 2, 0] - r0, corner[m, 2, 1] - c0
             area = ar * bc - ac * br
             # Counter-clockwise on the skin is clockwise in an image whose rows run down.
-            if not area > 0.0:
+            if not area > THIN_PX2:
                 continue
             ha, hb = height[m, 1] - height[m, 0], height[m, 2] - height[m, 0]
             per_row, per_col = (ha * bc - hb * ac) / area, (hb * ar - ha * br) / area
@@ -98,7 +102,7 @@ def texel_maps(
         area = ar * bc - ac * br
         out_density[m] = 0.0
         out[m] = 0.0
-        if not area > 0.0:
+        if not area > THIN_PX2:
             continue
         for axis in range(2):
             ta = texel[m, 1, axis] - texel[m, 0, axis]
