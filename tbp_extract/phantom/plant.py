@@ -173,7 +173,7 @@ class _Canvas:
     def of(cls, scan: Scan, surface: Surface, shades: tuple[NDArray[np.uint8], ...]) -> "_Canvas":
         corners = surface.vertices_mm[surface.faces]
         cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        covered = tuple(_cover(scan, page) for page in range(len(scan.atlas)))
+        covered = tuple(cover_bits(scan, page) for page in range(len(scan.atlas)))
         return cls(scan, shades, covered, 0.5 * np.linalg.norm(cross, axis=1))
 
     def area_mm2(self, patch: _Patch, stamp: Stamp) -> float:
@@ -246,7 +246,8 @@ class _Canvas:
         return rgb_to_lab(after) - old, inside
 
 
-def _cover(scan: Scan, page: int) -> NDArray[np.uint8]:
+def cover_bits(scan: Scan, page: int) -> NDArray[np.uint8]:
+    """One bit a texel of a page, set where skin lies: (H, ceil(W / 8))."""
     height, width = scan.atlas[page].shape[:2]
     bits = np.zeros((height, (width + 7) // 8), np.uint8)
     rowcol = corner_rowcol(scan, np.flatnonzero(scan.face_page == page))
