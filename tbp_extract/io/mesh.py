@@ -34,7 +34,7 @@ class FileMesh:
     wedge_uv: NDArray[np.float32]
     """(F, 3, 2), v up; NaN where a face has none."""
 
-    face_page: NDArray[np.int16]
+    face_page: NDArray[np.int32]
     """(F,) index into ``pages``; -1 for a face without texture."""
 
     pages: tuple[PageSource, ...]
@@ -54,15 +54,15 @@ def check_face_count(count: int, limit: int) -> None:
         )
 
 
-def check_triangles(faces: NDArray[np.integer], vertex_count: int) -> None:
+def check_triangles(faces: NDArray[np.integer] | NDArray[np.floating], vertex_count: int) -> None:
     """Refuse indices that name no vertex.
 
     Parameters
     ----------
-    faces : (F, 3) int
+    faces : (F, 3) int or float
     vertex_count : int
     """
-    bad = np.flatnonzero(((faces < 0) | (faces >= vertex_count)).any(axis=1))
+    bad = np.flatnonzero(~((faces >= 0) & (faces < vertex_count)).all(axis=1))
     if len(bad):
         raise ScanError(
             ScanReason.MESH_INDEX_OUT_OF_RANGE,

@@ -119,14 +119,14 @@ def _library_files(folder: ScanFolder, within: str, line: str) -> list[str]:
 
 
 class _Pages(NamedTuple):
-    of_group: NDArray[np.int16]
+    of_group: NDArray[np.int32]
     """(G + 1,) index into ``sources``; -1 without texture, and for faces before any usemtl."""
     sources: tuple[PageSource, ...]
 
 
 def _pages_by_group(parsed: _Parsed, materials: dict[str, Material]) -> _Pages:
     """Count textures in the order in which faces first use them."""
-    of_group = np.full(len(parsed.groups) + 1, -1, np.int16)
+    of_group = np.full(len(parsed.groups) + 1, -1, np.int32)
     numbers: dict[str, int] = {}
     used = np.bincount(parsed.face_group + 1, minlength=len(parsed.groups) + 1)[1:] > 0
     for group in np.flatnonzero(used).tolist():
