@@ -44,7 +44,7 @@ def orthographic_patches(
 
     Plan: breadth first over shared edges. A face that turns away, leaves the window or lies
     beyond reach ends the growth there, so nothing is drawn that the skin inside the window does
-    not lead to.
+    not lead to. Faces without area are passed over: they look nowhere.
     """
     corner, height = np.empty((3, 2)), np.empty(3)
     for n in range(first, seed.shape[0]):
@@ -55,10 +55,11 @@ def orthographic_patches(
         while head < tail:
             face = queue[head]
             head += 1
-            facing = 0.0
+            facing, has_area = 0.0, False
             for axis in range(3):
                 facing += face_normals[face, axis] * axes[n, 2, axis]
-            if facing <= 1e-3:
+                has_area = has_area or face_normals[face, axis] != 0.0
+            if has_area and facing <= 1e-3:
                 continue
             for k in range(3):
                 vertex = faces[face, k]
@@ -70,12 +71,13 @@ def orthographic_patches(
                 height[k] = dx * axes[n, 2, 0] + dy * axes[n, 2, 1] + dz * axes[n, 2, 2]
             if _misses_window(corner, half) or min(height) > reach or max(height) < -reach:
                 continue
-            if row == out_face.shape[0]:
-                return int(n)
-            out_face[row] = face
-            out_corner[row] = corner
-            out_height[row] = height
-            row += 1
+            if has_area:
+                if row == out_face.shape[0]:
+                    return int(n)
+                out_face[row] = face
+                out_corner[row] = corner
+                out_height[row] = height
+                row += 1
             for k in range(3):
                 other = neighbours[face, k]
                 if other >= 0 and seen[other] != n + 1:
@@ -122,9 +124,13 @@ def _sink(keys: NDArray[np.float64], items: NDArray[np.int32], size: int) -> Non
 def _turn(
     fx: float, fy: float, fz: float, tx: float, ty: float, tz: float, vector: NDArray[np.float64]
 ) -> None:
-    """Carry a tangent vector along: the least rotation that takes normal f to normal t."""
+    """Carry a tangent vector along: the least rotation that takes normal f to normal t.
+
+    Without a direction to turn in, or with a normal of no length, the vector stays.
+    """
     cos = fx * tx + fy * ty + fz * tz
-    if cos <= -0.999999:
+    no_normal = (fx == 0.0 and fy == 0.0 and fz == 0.0) or (tx == 0.0 and ty == 0.0 and tz == 0.0)
+    if cos <= -0.999999 or no_normal:
         return
     cx, cy, cz = fy * tz - fz * ty, fz * tx - fx * tz, fx * ty - fy * tx
     x, y, z = vector[0], vector[1], vector[2]
@@ -207,6 +213,8 @@ def _settle(
 ) -> None:
     """Place a vertex for good: the mean of the places that its settled neighbours give it.
 
+    There is at least one.
+
     Nearer neighbours weigh more, and so do those that lie towards the seed: a step across the
     direction of travel is too short on a dome, a step along it is exact.
     """
@@ -231,10 +239,12 @@ def _settle(
             ty += weight * tangent[1]
             tz += weight * tangent[2]
             weights += weight
-    length = math.sqrt(tx * tx + ty * ty + tz * tz)
-    if weights == 0.0 or length == 0.0:
-        return
     flat[vertex, 0], flat[vertex, 1] = x / weights, y / weights
+    length = math.sqrt(tx * tx + ty * ty + tz * tz)
+    if length == 0.0:
+        # Opposed tangents cancel: the last one carried is as good as any.
+        tangents[vertex] = tangent
+        return
     tangents[vertex, 0], tangents[vertex, 1] = tx / length, ty / length
     tangents[vertex, 2] = tz / length
 
@@ -266,17 +276,16 @@ def geodesic_patches(
 ) -> int:
     """Discrete exponential map around each seed.
 
-    Plan: Dijkstra over vertices, nearest first. A vertex is settled with the mean place that its
-    settled neighbours give it, and hands on a tangent frame carried along the skin. Vertices are
-    settled up to the window's corner plus the longest edge met, so that every face that touches
-    the window has its three corners. Then faces are collected over shared edges from the seed.
+    Plan: Dijkstra over vertices, nearest first, up to the window's corner and the seed's own. A
+    vertex is settled with the mean place that its settled neighbours give it, and hands on a
+    tangent frame carried along the skin. Then faces are collected over shared edges from the
+    seed; corners of theirs that lie beyond are settled as they are met, however long the edges.
     """
     corner, tangent, offset = np.empty((3, 2)), np.empty(3), np.empty(3)
     step, scratch = np.empty(2), np.empty(2)
-    corner_distance = half * math.sqrt(2.0)
     for n in range(first, seed.shape[0]):
         waiting, settled = 2 * n + 1, 2 * n + 2
-        size, longest = 0, 0.0
+        size, reach = 0, half * math.sqrt(2.0)
         for k in range(3):
             vertex = faces[seed[n], k]
             _leap(
@@ -286,14 +295,14 @@ def geodesic_patches(
             flat[vertex] = step
             tangents[vertex] = tangent
             state[vertex] = settled
-            longest = max(longest, math.hypot(step[0], step[1]))
+            reach = max(reach, math.hypot(step[0], step[1]))
             _push(keys, items, size, math.hypot(step[0], step[1]), vertex)
             size += 1
         while size > 0:
             distance, vertex = keys[0], items[0]
             _sink(keys, items, size)
             size -= 1
-            if distance > corner_distance + longest:
+            if distance > reach:
                 break
             if state[vertex] == waiting:
                 _settle(
@@ -312,8 +321,6 @@ def geodesic_patches(
                         vertices, normals, vertices[vertex], normals[vertex], tangents[vertex],
                         other, tangent, offset, step, scratch,
                     )  # fmt: skip
-                    if distance < corner_distance:
-                        longest = max(longest, math.hypot(step[0], step[1]))
                     x, y = flat[vertex, 0] + step[0], flat[vertex, 1] + step[1]
                     key = math.hypot(x, y)
                     if state[other] != waiting or key < math.hypot(flat[other, 0], flat[other, 1]):
@@ -328,10 +335,15 @@ def geodesic_patches(
         while head < tail:
             face = queue[head]
             head += 1
-            a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-            if state[a] != settled or state[b] != settled or state[c] != settled:
-                continue
-            corner[0], corner[1], corner[2] = flat[a], flat[b], flat[c]
+            for k in range(3):
+                vertex = faces[face, k]
+                if state[vertex] != settled:
+                    _settle(
+                        vertices, faces, vertex_start, vertex_face, normals, vertex, settled,
+                        state, flat, tangents, tangent, offset, step, scratch,
+                    )  # fmt: skip
+                    state[vertex] = settled
+                corner[k] = flat[vertex]
             if _misses_window(corner, half):
                 continue
             if row == out_face.shape[0]:

@@ -59,7 +59,7 @@ def test_nearest_face_matches_brute_force(reach: float) -> None:
     every = naive.nearest_distances(points, vertices, faces)
     within = every.min(axis=1) <= reach
     np.testing.assert_array_equal(face >= 0, within)
-    assert 0 < within.sum()
+    assert within.sum() > 0
     np.testing.assert_array_equal(face[within], every.argmin(axis=1)[within])
     np.testing.assert_allclose(distance[within], every.min(axis=1)[within], atol=1e-9)
     assert np.isinf(distance[~within]).all()

@@ -27,7 +27,8 @@ def layers(
         if first[0] * second[1] - first[1] * second[0] <= 0:
             continue
         bary = barycentric(face, row, col)
-        inside[m], level[m] = bary.min(axis=-1), bary @ height[m]
+        inside[m] = bary.min(axis=-1)
+        level[m] = bary @ height[m]
     return inside, level
 
 
