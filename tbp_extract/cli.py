@@ -98,7 +98,7 @@ def verify(out: Path) -> int:
 
     failures = verify_release(out)
     for failure in failures:
-        click.echo(f"{failure.name}: {failure.sentence}")
+        click.echo(f"{failure.check}: {failure.sentence}")
     click.echo(f"{len(failures)} failures" if failures else "the release passes all checks")
     return EXIT_FAILED if failures else 0
 

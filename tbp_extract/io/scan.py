@@ -10,6 +10,7 @@ from tbp_extract.config import Config
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder, parent_name
 from tbp_extract.io.gltf import read_gltf
+from tbp_extract.io.gutter import fill_gutters
 from tbp_extract.io.mesh import FileMesh, PageSource
 from tbp_extract.io.obj import read_obj
 from tbp_extract.io.ply import read_ply
@@ -47,7 +48,8 @@ def read_scan(
     Scan
         In millimetres, y up, front +z. Pages that no face uses are left out; a face without
         texture coordinates or texture has page -1 and NaN. Faces whose texture coordinates lie in
-        another tile are brought into [0, 1]. Vertices that no face uses stay, without effect.
+        another tile are brought into [0, 1]. Texels just outside the charts hold the colour of
+        the chart's edge. Vertices that no face uses stay, without effect.
 
     Raises
     ------
@@ -71,12 +73,14 @@ def read_scan(
     _check_outward(float(size[0]), float(size[1]))
     skin = _settle_pages(mesh)
     _check_page_count(len(skin.pages), config.limits.pages)
+    atlas = _read_atlas(folder, parent_name(ref.mesh), skin.pages)
+    fill_gutters(atlas, skin.wedge_uv, skin.face_page)
     return Scan(
         vertices_mm=vertices_mm,
         faces=mesh.faces,
         wedge_uv=skin.wedge_uv,
         face_page=skin.face_page,
-        atlas=_read_atlas(folder, parent_name(ref.mesh), skin.pages),
+        atlas=atlas,
         page_names=tuple(page.name for page in skin.pages),
         to_body=matrix,
     )
