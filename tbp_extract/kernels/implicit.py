@@ -11,10 +11,15 @@ from tbp_extract.kernels import kernel
 @kernel
 def _round_cone(px: float, py: float, pz: float, cone: NDArray[np.float64]) -> float:
     """Distance to the hull of two balls, in a space whose depth is stretched by ``cone[8]``."""
-    depth = cone[8]
-    bx, by, bz = cone[3] - cone[0], cone[4] - cone[1], (cone[5] - cone[2]) / depth
-    x, y, z = px - cone[0], py - cone[1], (pz - cone[2]) / depth
-    ra, rb = cone[6], cone[7]
+    depth: float = cone[8]
+    ra: float = cone[6]
+    rb: float = cone[7]
+    bx: float = cone[3] - cone[0]
+    by: float = cone[4] - cone[1]
+    bz: float = (cone[5] - cone[2]) / depth
+    x: float = px - cone[0]
+    y: float = py - cone[1]
+    z: float = (pz - cone[2]) / depth
     length2 = bx * bx + by * by + bz * bz
     rr = ra - rb
     a2 = length2 - rr * rr

@@ -38,10 +38,10 @@ def mark_covered(
         twice = _cross(r0, c0, r1, c1, r2, c2)
         if twice == 0.0:
             continue
-        row_a = max(int(math.ceil(min(r0, r1, r2))), 0)
-        row_b = min(int(math.floor(max(r0, r1, r2))), out.shape[0] - 1)
-        col_a = max(int(math.ceil(min(c0, c1, c2))), 0)
-        col_b = min(int(math.floor(max(c0, c1, c2))), width - 1)
+        row_a = max(math.ceil(min(r0, r1, r2)), 0)
+        row_b = min(math.floor(max(r0, r1, r2)), out.shape[0] - 1)
+        col_a = max(math.ceil(min(c0, c1, c2)), 0)
+        col_b = min(math.floor(max(c0, c1, c2)), width - 1)
         for row in range(row_a, row_b + 1):
             for col in range(col_a, col_b + 1):
                 if (
@@ -73,7 +73,7 @@ def list_texels(
     written past the end of `out`: the caller compares the count and comes again.
     """
     found = 0
-    margin = int(math.ceil(pad))
+    margin = math.ceil(pad)
     for m in range(rowcol.shape[0]):
         r0, c0 = rowcol[m, 0, 0], rowcol[m, 0, 1]
         r1, c1 = rowcol[m, 1, 0], rowcol[m, 1, 1]
@@ -82,10 +82,10 @@ def list_texels(
         if twice == 0.0:
             continue
         density = area[m] / (0.5 * abs(twice))
-        row_a = max(int(math.ceil(min(r0, r1, r2))) - margin, 0)
-        row_b = min(int(math.floor(max(r0, r1, r2))) + margin, covered.shape[0] - 1)
-        col_a = max(int(math.ceil(min(c0, c1, c2))) - margin, 0)
-        col_b = min(int(math.floor(max(c0, c1, c2))) + margin, width - 1)
+        row_a = max(math.ceil(min(r0, r1, r2)) - margin, 0)
+        row_b = min(math.floor(max(r0, r1, r2)) + margin, covered.shape[0] - 1)
+        col_a = max(math.ceil(min(c0, c1, c2)) - margin, 0)
+        col_b = min(math.floor(max(c0, c1, c2)) + margin, width - 1)
         for row in range(row_a, row_b + 1):
             for col in range(col_a, col_b + 1):
                 w0 = _cross(r1, c1, r2, c2, row, col) / twice
@@ -134,12 +134,12 @@ def spread_area(
             continue
         density = area[m] / (0.5 * abs(twice) * step * step)
         for row in range(
-            max(int(math.ceil(min(y0, y1, y2))), 0),
-            min(int(math.floor(max(y0, y1, y2))), size - 1) + 1,
+            max(math.ceil(min(y0, y1, y2)), 0),
+            min(math.floor(max(y0, y1, y2)), size - 1) + 1,
         ):
             for col in range(
-                max(int(math.ceil(min(x0, x1, x2))), 0),
-                min(int(math.floor(max(x0, x1, x2))), size - 1) + 1,
+                max(math.ceil(min(x0, x1, x2)), 0),
+                min(math.floor(max(x0, x1, x2)), size - 1) + 1,
             ):
                 if (
                     _cross(y1, x1, y2, x2, row, col) * twice >= 0.0

@@ -37,7 +37,7 @@ def _noise(x: float, y: float, z: float, wave_mm: float, seed: int) -> float:
         for b in range(2):
             for c in range(2):
                 weight = (u if a else 1.0 - u) * (v if b else 1.0 - v) * (w if c else 1.0 - w)
-                total += weight * _random(int(i) + a, int(j) + b, int(k) + c, seed)
+                total += weight * _random(i + a, j + b, k + c, seed)
     return 2.0 * total - 1.0
 
 
@@ -48,7 +48,7 @@ def _dots(
 ) -> float:  # fmt: skip
     """Darkness in [0, 1] of scattered soft dots; radius and edge stay below half a cell."""
     x, y, z = x / cell_mm, y / cell_mm, z / cell_mm
-    i, j, k = int(math.floor(x - 0.5)), int(math.floor(y - 0.5)), int(math.floor(z - 0.5))
+    i, j, k = math.floor(x - 0.5), math.floor(y - 0.5), math.floor(z - 0.5)
     most = 0.0
     for a in range(2):
         for b in range(2):
@@ -136,22 +136,21 @@ def paint_skin(
             if twice == 0.0:
                 continue
             sign = 1.0 if twice > 0.0 else -1.0
-            row_a = max(int(math.ceil(min(r0, r1, r2))) - reach, 0)
-            row_b = min(int(math.floor(max(r0, r1, r2))) + reach, height - 1)
-            col_a = max(int(math.ceil(min(c0, c1, c2))) - reach, 0)
-            col_b = min(int(math.floor(max(c0, c1, c2))) + reach, width - 1)
+            row_a = max(math.ceil(min(r0, r1, r2)) - reach, 0)
+            row_b = min(math.floor(max(r0, r1, r2)) + reach, height - 1)
+            col_a = max(math.ceil(min(c0, c1, c2)) - reach, 0)
+            col_b = min(math.floor(max(c0, c1, c2)) + reach, width - 1)
             for row in range(row_a, row_b + 1):
                 for col in range(col_a, col_b + 1):
                     e0 = sign * _edge_side(r1, c1, r2, c2, row, col)
                     e1 = sign * _edge_side(r2, c2, r0, c0, row, col)
                     e2 = sign * _edge_side(r0, c0, r1, c1, row, col)
-                    if inner:
-                        if not (
-                            _owns(e0, sign * (r2 - r1), sign * (c2 - c1))
-                            and _owns(e1, sign * (r0 - r2), sign * (c0 - c2))
-                            and _owns(e2, sign * (r1 - r0), sign * (c1 - c0))
-                        ):
-                            continue
+                    if inner and not (
+                        _owns(e0, sign * (r2 - r1), sign * (c2 - c1))
+                        and _owns(e1, sign * (r0 - r2), sign * (c0 - c2))
+                        and _owns(e2, sign * (r1 - r0), sign * (c1 - c0))
+                    ):
+                        continue
                     weight[0], weight[1], weight[2] = max(e0, 0.0), max(e1, 0.0), max(e2, 0.0)
                     total = weight[0] + weight[1] + weight[2]
                     x, y, z = 0.0, 0.0, 0.0

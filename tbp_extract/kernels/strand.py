@@ -69,19 +69,19 @@ def _ink_segment(
     col_e = col_s + length * (place[1, 0] * c0 + place[1, 1] * c1 + place[1, 2] * c2)
     margin = 1.0 + 1.5 * width / texel
     for row in range(
-        max(int(math.floor(min(row_s, row_e) - margin)), 0),
-        min(int(math.ceil(max(row_s, row_e) + margin)), page.shape[0] - 1) + 1,
+        max(math.floor(min(row_s, row_e) - margin), 0),
+        min(math.ceil(max(row_s, row_e) + margin), page.shape[0] - 1) + 1,
     ):
         for col in range(
-            max(int(math.floor(min(col_s, col_e) - margin)), 0),
-            min(int(math.ceil(max(col_s, col_e) + margin)), page.shape[1] - 1) + 1,
+            max(math.floor(min(col_s, col_e) - margin), 0),
+            min(math.ceil(max(col_s, col_e) + margin), page.shape[1] - 1) + 1,
         ):
             w1 = ((col - c0) * (r2 - r0) - (row - r0) * (c2 - c0)) / twice
             w2 = ((c1 - c0) * (row - r0) - (r1 - r0) * (col - c0)) / twice
             w0 = 1.0 - w1 - w2
-            if w0 < 0.0 or w1 < 0.0 or w2 < 0.0:
-                if covered[row, col >> 3] >> (col & 7) & 1:
-                    continue
+            outside = w0 < 0.0 or w1 < 0.0 or w2 < 0.0
+            if outside and covered[row, col >> 3] >> (col & 7) & 1:
+                continue
             t, away2 = 0.0, 0.0
             for i in range(3):
                 d = w0 * corners[0, i] + w1 * corners[1, i] + w2 * corners[2, i] - start[i]

@@ -114,9 +114,7 @@ def _arm_cones() -> tuple[Cone, ...]:
     )
 
 
-def _forearm_cones(
-    elbow: NDArray[np.float64], along: NDArray[np.float64]
-) -> tuple[Cone, ...]:
+def _forearm_cones(elbow: NDArray[np.float64], along: NDArray[np.float64]) -> tuple[Cone, ...]:
     wrist, belly = elbow + 255.0 * along, elbow + 55.0 * along
     return (
         Cone(Part.FOREARM, _point(elbow), _point(wrist), 39, 26, 0.9, 25),

@@ -259,12 +259,10 @@ def _turn_to_fit(flat: NDArray[np.float64]) -> NDArray[np.float64]:
         if width * height < best_area:
             upright = turned if height >= width else turned @ np.array(((0.0, 1.0), (-1.0, 0.0)))
             best, best_area = upright, width * height
-    return best.reshape(flat.shape)
+    return np.asarray(best.reshape(flat.shape))
 
 
-def _pack(
-    boxes: NDArray[np.float64], page_px: int, pages: int
-) -> tuple[float, NDArray[np.int64]]:
+def _pack(boxes: NDArray[np.float64], page_px: int, pages: int) -> tuple[float, NDArray[np.int64]]:
     """Greatest density at which all boxes fit; page, row and column of each."""
     low, high = 0.0, page_px / float(boxes.max())
     found: NDArray[np.int64] | None = None

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from skimage.measure import marching_cubes
+from skimage import measure
 
 from tbp_extract.errors import ConfigError
 from tbp_extract.kernels.implicit import body_distance, nearest_part
@@ -123,7 +123,9 @@ def _march(shape: _Shape, cell: float) -> tuple[NDArray[np.float64], NDArray[np.
         i, j, k = first
         values = shape.distance(points).astype(np.float32).reshape([_BLOCK] * 3)
         volume[i : i + _BLOCK, j : j + _BLOCK, k : k + _BLOCK] = values
-    vertices, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="descent")
+    # scikit-image has no types.
+    march = cast(Any, measure.marching_cubes)
+    vertices, faces, _, _ = march(volume, 0.0, gradient_direction="descent")
     return low + vertices.astype(np.float64) * cell, faces.astype(np.int32)
 
 
@@ -149,4 +151,4 @@ def _onto_skin(shape: _Shape, points: NDArray[np.float64]) -> NDArray[np.float64
     values = np.stack([shape.distance(points + offset) for offset in around], axis=1)
     gradient = values @ around / (4.0 * step * step)
     length2 = np.maximum(np.einsum("ni,ni->n", gradient, gradient), 0.05)
-    return points - (values.mean(axis=1) / length2)[:, None] * gradient
+    return np.asarray(points - (values.mean(axis=1) / length2)[:, None] * gradient)

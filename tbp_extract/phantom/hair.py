@@ -58,7 +58,7 @@ def grow_hair(
     area = 0.5 * np.linalg.norm(np.cross(edge, other), axis=1)
     area = area if allowed is None else area * allowed
     rng = np.random.default_rng(seed)
-    n = int(round(hair.per_cm2 * area.sum() / 100.0))
+    n = round(hair.per_cm2 * float(area.sum()) / 100.0)
     if n == 0:
         return
     face = rng.choice(len(area), n, p=area / area.sum()).astype(np.int32)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import find_contours
+from skimage import measure
 
 from tbp_extract.errors import ConfigError
 from tbp_extract.phantom.photos import Photo
@@ -133,9 +134,7 @@ def make_stamp(lesion: Lesion, *, texel_mm: float) -> Stamp:
     )
 
 
-def _draw(
-    lesion: Lesion, step: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _draw(lesion: Lesion, step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Signed distance to the outline in mm (S, S), and colour offset (S, S, 3).
 
     The outline is an ellipse with a wavy rim, fitted to the diameter, centroid in the middle.
@@ -170,8 +169,8 @@ def _waves(lesion: Lesion, angle: NDArray[np.float64]) -> NDArray[np.float64]:
 def _polygon_centroid(points: NDArray[np.float64]) -> NDArray[np.float64]:
     after = np.roll(points, -1, axis=0)
     cross = points[:, 0] * after[:, 1] - points[:, 1] * after[:, 0]
-    total: NDArray[np.float64] = ((points + after) * cross[:, None]).sum(axis=0)
-    return total / (3.0 * cross.sum())
+    total = ((points + after) * cross[:, None]).sum(axis=0)
+    return np.asarray(total / (3.0 * cross.sum()))
 
 
 def _tones(lesion: Lesion, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,8 +191,8 @@ def _trace_photo(
     middle = 0.5 * (np.array(photo.away_px.shape[::-1]) - 1.0) + _centroid(photo.away_px)
     turn = np.radians(lesion.angle_deg)
     # From stamp to photograph: clockwise turn of what is seen.
-    pull = step * px_per_mm * np.array(
-        ((np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn)))
+    pull = (
+        step * px_per_mm * np.array(((np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))))
     )
     half = 0.5 * (_STAMP_PX - 1)
     matrix = np.column_stack((pull, middle - pull @ np.array((half, half))))
@@ -207,16 +206,15 @@ def _trace_photo(
         photo.away_px, matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT,
         borderValue=outside,
     )  # fmt: skip
-    colour = cv2.warpAffine(
-        soft, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
+    colour = cv2.warpAffine(soft, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(away, np.float64) / px_per_mm, np.asarray(colour, np.float64)
 
 
 def _outline(away: NDArray[np.floating]) -> NDArray[np.float64]:
     """(P, 2) column and row of all points where the distance is zero, from the image centre."""
     padded = np.pad(np.asarray(away, np.float64), 1, constant_values=1e3)
-    contours = find_contours(padded, 0.0)
+    # scikit-image has no types.
+    contours = cast(Any, measure.find_contours)(padded, 0.0)
     points = np.concatenate(contours)[:, ::-1] - 1.0
     return np.asarray(points - 0.5 * (np.array(away.shape[::-1]) - 1.0))
 
@@ -225,7 +223,7 @@ def _centroid(away: NDArray[np.floating]) -> NDArray[np.float64]:
     """(2,) column and row of the centroid, in pixels from the image centre."""
     share = np.clip(0.5 - away / _slope(away), 0.0, 1.0)
     rows, columns = np.indices(away.shape) - 0.5 * (np.array(away.shape) - 1.0)[:, None, None]
-    return np.array(((share * columns).sum(), (share * rows).sum())) / share.sum()
+    return np.asarray(np.array(((share * columns).sum(), (share * rows).sum())) / share.sum())
 
 
 def _slope(away: NDArray[np.floating]) -> float:

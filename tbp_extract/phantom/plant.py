@@ -99,7 +99,8 @@ def plant_lesions(
     texel = surface.texel_mm[surface.faces[sites.face]].mean(axis=1)
     canvas = _Canvas.of(painted, surface, shades)
     stamps = [
-        make_stamp(lesion, texel_mm=float(size)) for lesion, size in zip(lesions, texel, strict=True)
+        make_stamp(lesion, texel_mm=float(size))
+        for lesion, size in zip(lesions, texel, strict=True)
     ]
     area, contrast = np.zeros(len(stamps)), np.zeros((len(stamps), 3))
     for number, patch in _patches(surface, sites, stamps):

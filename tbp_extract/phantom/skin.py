@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ __all__ = ["Skin", "Tone", "add_fine_texture", "bake_skin"]
 
 _BAND_ROWS = 1024
 _PAD_PX = 4
+_THREADS = 2
 
 
 class Tone(StrEnum):
@@ -73,12 +75,12 @@ class Skin:
 
     def _pigment(self) -> NDArray[np.float64]:
         """(2, 3) sRGB change per unit; melanin dims and browns in proportion to what is there."""
-        lightness, a, b = self.lab
+        lightness, a, _ = self.lab
         melanin = (-lightness / 60.0, 0.06 * a / 10.0, 0.10)
         blood = (-0.45 * lightness / 65.0, 1.0, 0.15)
         lab = np.array([self.lab, np.add(self.lab, melanin), np.add(self.lab, blood)])
         rgb = lab_to_rgb(lab).astype(np.float64)
-        return rgb[1:] - rgb[0]
+        return np.asarray(rgb[1:] - rgb[0])
 
     def _amounts(self) -> NDArray[np.float64]:
         return np.array(
@@ -107,7 +109,7 @@ def bake_skin(scan: Scan, skin: Skin, *, seed: int) -> None:
     base = lab_to_rgb(np.array(skin.lab)).astype(np.float64)
     for page in scan.atlas:
         page[:] = np.round(base).astype(np.uint8)
-    _paint(scan, skin, keep=0.0, base=base, pad=_PAD_PX, seed=seed)
+    _paint(scan, _Coat(skin, 0.0, base, _PAD_PX, seed))
 
 
 def add_fine_texture(scan: Scan, skin: Skin, *, seed: int) -> None:
@@ -116,39 +118,58 @@ def add_fine_texture(scan: Scan, skin: Skin, *, seed: int) -> None:
     For pages that were enlarged: what the skin has above some millimetres stays as it is.
     """
     bare = Skin(skin.lab, 0.0, 0.0, skin.grain, skin.freckles, skin.freckle_depth, skin.pores)
-    _paint(scan, bare, keep=1.0, base=np.zeros(3), pad=0, seed=seed)
+    _paint(scan, _Coat(bare, 1.0, np.zeros(3), 0, seed))
 
 
-def _paint(
-    scan: Scan, skin: Skin, *, keep: float, base: NDArray[np.float64], pad: int, seed: int
-) -> None:
-    rim = chart_rim(scan)
-    for number, page in enumerate(scan.atlas):
-        member = np.flatnonzero(scan.face_page == number)
-        rowcol = corner_rowcol(scan, member)
-        member, rowcol = member[np.isfinite(rowcol).all(axis=(1, 2))], rowcol
-        corners = scan.vertices_mm[scan.faces[member]]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coat:
+    """What is painted over all pages."""
+
+    skin: Skin
+    keep: float
+    base: NDArray[np.float64]
+    pad_px: int
+    seed: int
+
+    def paint(
+        self,
+        rowcol: NDArray[np.float64],
+        corners: NDArray[np.float64],
+        rim: NDArray[np.bool_],
+        first: int,
+        page: NDArray[np.uint8],
+    ) -> None:
+        """Paint a band of rows, faces outside it left out."""
+        rows = page[first : first + _BAND_ROWS]
         low, high = rowcol[:, :, 0].min(axis=1), rowcol[:, :, 0].max(axis=1)
+        touch = (high >= first - self.pad_px) & (low <= first + len(rows) + self.pad_px)
+        paint_skin(
+            rowcol[touch],
+            corners[touch],
+            rim[touch],
+            self.pad_px,
+            first,
+            self.keep,
+            self.base,
+            self.skin._pigment(),
+            self.skin._amounts(),
+            self.seed,
+            rows,
+        )
 
-        def band(first: int) -> None:
-            rows = page[first : first + _BAND_ROWS]
-            touch = (high >= first - pad) & (low <= first + len(rows) + pad)
-            paint_skin(
-                rowcol[touch],
-                corners[touch],
-                rim[member[touch]],
-                pad,
-                first,
-                keep,
-                base,
-                skin._pigment(),
-                skin._amounts(),
-                seed,
-                rows,
-            )
 
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(band, range(0, len(page), _BAND_ROWS)))
+def _paint(scan: Scan, coat: _Coat) -> None:
+    """Paint all pages; bands of rows are independent, so threads change nothing."""
+    rim = chart_rim(scan)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for number, page in enumerate(scan.atlas):
+            member = np.flatnonzero(scan.face_page == number)
+            rowcol = corner_rowcol(scan, member)
+            usable = np.isfinite(rowcol).all(axis=(1, 2))
+            member = member[usable]
+            corners = scan.vertices_mm[scan.faces[member]]
+            paint = partial(coat.paint, rowcol[usable], corners, rim[member], page=page)
+            list(pool.map(paint, range(0, len(page), _BAND_ROWS)))
 
 
 def chart_rim(scan: Scan) -> NDArray[np.bool_]:

@@ -115,7 +115,7 @@ def write_mask_pages(folder: Path, name: str, masks: Sequence[NDArray[np.uint8]]
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write rows of equal keys as CSV; floats with up to 6 significant decimals, None empty.
+    """Write rows of equal keys as CSV; floats with up to 6 decimals, None empty.
 
     Raises
     ------
