@@ -102,10 +102,11 @@ class ScanFolder:
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
             raise ScanError(missing, f"{role} cannot be opened", file=name) from error
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(handle)
+            raise ScanError(missing, f"{role} is not a regular file", file=name)
         with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise ScanError(missing, f"{role} is not a regular file", file=name)
             limit = self.limits.file_bytes
             if status.st_size > limit:
                 raise _too_large(role, name, status.st_size, limit)

@@ -41,7 +41,7 @@ def read_obj(folder: ScanFolder, name: str) -> FileMesh:
         With the number of the line where one is to blame.
     """
     data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING)
-    if b"\0" in data[:1024]:
+    if b"\0" in data[:1024] or data.startswith((b"ply\n", b"ply\r", b"glTF")):
         raise ScanError(ScanReason.MESH_UNREADABLE, "the mesh is not OBJ text", file=name)
     parsed = _parse(padded_text(data.removeprefix(_BOM)), folder.limits.faces)
     del data

@@ -1,0 +1,126 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from tbp_extract.config import LimitConfig
+from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.io.folder import ScanFolder, join_name, parent_name
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "scan" / "sub").mkdir(parents=True)
+    (tmp_path / "scan" / "a.txt").write_text("a")
+    (tmp_path / "scan" / "sub" / "b.txt").write_text("b")
+    return tmp_path / "scan"
+
+
+def read(root: Path, name: str, within: str = "") -> bytes:
+    folder = ScanFolder(root, LimitConfig())
+    return folder.read(name, role="the file", missing=ScanReason.MESH_MISSING, within=within)
+
+
+def refusal(root: Path, name: str, within: str = "") -> ScanError:
+    with pytest.raises(ScanError) as caught:
+        read(root, name, within)
+    assert str(caught.value).startswith("the file")
+    assert str(root) not in str(caught.value)
+    assert caught.value.file == name
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["sub/b.txt", "sub\\b.txt", "./sub/../sub//b.txt"])
+def test_names_inside_are_read(root: Path, name: str) -> None:
+    assert read(root, name) == b"b"
+
+
+def test_names_are_relative_to_a_subfolder_if_one_is_given(root: Path) -> None:
+    assert read(root, "b.txt", within="sub") == b"b"
+    assert refusal(root, "a.txt", within="sub").reason is ScanReason.MESH_MISSING
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.txt", "..\\secret.txt", "sub/../../secret.txt", "/etc/passwd", "\\\\host\\x",
+     "C:\\x.txt", "c:x.txt", "a\0.txt", "../scan/a.txt"],
+)  # fmt: skip
+def test_names_that_leave_are_refused(root: Path, name: str) -> None:
+    assert refusal(root, name).reason is ScanReason.PATH_OUTSIDE_SCAN
+
+
+def test_names_that_leave_the_subfolder_are_refused(root: Path) -> None:
+    assert refusal(root, "../a.txt", within="sub").reason is ScanReason.PATH_OUTSIDE_SCAN
+
+
+def test_links_that_leave_are_refused_and_others_followed(root: Path) -> None:
+    (root / "out.txt").symlink_to(root.parent / "secret.txt")
+    (root / "out").symlink_to(root.parent)
+    (root / "in.txt").symlink_to(root / "a.txt")
+    (root / "sub" / "up.txt").symlink_to(root / "a.txt")
+    assert refusal(root, "out.txt").reason is ScanReason.PATH_OUTSIDE_SCAN
+    assert refusal(root, "out/secret.txt").reason is ScanReason.PATH_OUTSIDE_SCAN
+    assert refusal(root, "up.txt", within="sub").reason is ScanReason.PATH_OUTSIDE_SCAN
+    assert read(root, "in.txt") == b"a"
+
+
+def test_a_root_that_is_a_link_is_fine(root: Path) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    assert read(link, "a.txt") == b"a"
+
+
+@pytest.mark.parametrize("name", ["A.txt", "SUB/b.txt", "b.txt", "", ".", "sub/none", "a.txt/x"])
+def test_nothing_is_searched_for(root: Path, name: str) -> None:
+    assert refusal(root, name).reason is ScanReason.MESH_MISSING
+
+
+def test_what_is_no_regular_file_is_refused(root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    (root / "dead").symlink_to(root / "gone")
+    for name in ("pipe", "sub", "dead"):
+        assert refusal(root, name).reason is ScanReason.MESH_MISSING
+
+
+def test_large_files_are_refused(root: Path) -> None:
+    (root / "large").write_bytes(b"x" * 11)
+    folder = ScanFolder(root, LimitConfig(file_bytes=10))
+    with pytest.raises(ScanError, match=r"11 bytes, limits\.file_bytes allows 10") as caught:
+        folder.read("large", role="the file", missing=ScanReason.MESH_MISSING)
+    assert caught.value.reason is ScanReason.OVER_LIMIT
+
+
+def test_what_was_read_is_hashed(root: Path) -> None:
+    folder = ScanFolder(root, LimitConfig())
+    empty = folder.digest
+    for name, within in (("sub\\b.txt", ""), ("./a.txt", ""), ("b.txt", "sub")):
+        folder.read(name, role="the file", missing=ScanReason.MESH_MISSING, within=within)
+    expected = {"a.txt": b"a", "sub/b.txt": b"b"}
+    assert folder.sha256 == {k: hashlib.sha256(v).hexdigest() for k, v in expected.items()}
+    assert folder.digest != empty
+
+
+def test_the_digest_follows_content_and_name_but_not_order(root: Path) -> None:
+    def digest(*names: str) -> str:
+        folder = ScanFolder(root, LimitConfig())
+        for name in names:
+            folder.read(name, role="the file", missing=ScanReason.MESH_MISSING)
+        return folder.digest
+
+    first = digest("a.txt", "sub/b.txt")
+    assert digest("sub/b.txt", "a.txt") == first
+    assert digest("a.txt") != first
+    (root / "a.txt").write_text("changed")
+    assert digest("a.txt", "sub/b.txt") != first
+
+
+def test_names_are_joined_plainly() -> None:
+    assert join_name("sub", "a.txt") == "sub/a.txt"
+    assert join_name("sub", "..\\a.txt") == "a.txt"
+    assert join_name("", "./a b.txt") == "a b.txt"
+    assert join_name("sub", "/a.txt") == "/a.txt"
+    assert join_name("sub", "../../a.txt") == "../../a.txt"
+    assert parent_name("x\\y/z.obj") == "x/y"
+    assert parent_name("z.obj") == ""
