@@ -335,19 +335,24 @@ def snap_points(
     surface : Surface
     points_mm : (N, 3) float64
     max_mm : float
-        A point farther from the surface than this gets face -1.
+        A point farther from the surface than this gets face -1. Faces without area do not count.
 
     Returns
     -------
     SurfacePoints
     """
-    corners = surface.vertices_mm[surface.faces]
-    grid = _build_grid(corners.min(axis=1), corners.max(axis=1), max(2.0 * max_mm, 1.0))
     out = _empty_points(len(points_mm))
+    # A face without area covers no skin of its own, and nothing grows from it.
+    solid = np.flatnonzero((surface.face_normals != 0.0).any(axis=1))
+    if len(solid) == 0 or len(points_mm) == 0:
+        return out
+    faces = surface.faces[solid]
+    corners = surface.vertices_mm[faces]
+    grid = _build_grid(corners.min(axis=1), corners.max(axis=1), max(2.0 * max_mm, 1.0))
     locate.nearest_faces(
         np.ascontiguousarray(points_mm, np.float64),
         surface.vertices_mm,
-        surface.faces,
+        faces,
         grid.origin,
         grid.cell,
         grid.shape,
@@ -358,6 +363,8 @@ def snap_points(
         out.barycentric,
         out.distance_mm,
     )
+    found = out.face >= 0
+    out.face[found] = solid[out.face[found]]
     return out
 
 
