@@ -249,12 +249,7 @@ def add_times(file: h5py.File) -> None:
     "edit",
     [
         *(add_attribute, add_root_attribute, add_group, add_text, add_array, add_external_link),
-        *(
-            add_soft_link,
-            add_second_name,
-            add_external_storage,
-            add_comment,
-        ),
+        *(add_soft_link, add_second_name, add_external_storage, add_comment),
         *(add_unwritten, add_other_padding, add_compressed, add_times),
     ],
     ids=lambda edit: edit.__name__,
