@@ -18,7 +18,7 @@ def orthographic_faces(surface: Surface, frames: CropFrames, n: int, half: float
     low, high = corners.min(axis=1), corners.max(axis=1)
     reach = np.array([half, half, frames.extent_mm])
     inside = np.logical_and(low <= reach, high >= -reach).all(axis=1)
-    flat = ~surface.face_normals.any(axis=1)
+    flat = (surface.face_normals == 0).all(axis=1)
     passed = np.logical_and(inside, flat | (surface.face_normals @ normal > 1e-3))
     found, border = set(), {int(frames.face[n])}
     while border:

@@ -35,8 +35,7 @@ def layers(
 def texel_map(corner: NDArray[np.float64], texel: NDArray[np.float64]) -> NDArray[np.float64]:
     """(2, 3) affine map that takes the corners of a face to its texels."""
     system = np.column_stack((corner, np.ones(3)))
-    solved: NDArray[np.float64] = np.linalg.solve(system, texel).T
-    return solved
+    return np.asarray(np.linalg.solve(system, texel).T, np.float64)
 
 
 def sample_bilinear(
