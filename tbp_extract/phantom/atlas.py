@@ -205,7 +205,7 @@ def _cotangents(local: NDArray[np.float64]) -> NDArray[np.float64]:
     a = np.roll(local, -1, axis=1) - local
     b = np.roll(local, -2, axis=1) - local
     cross = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    return np.clip((a * b).sum(axis=2) / np.maximum(cross, 1e-12), 0.02, 50.0)
+    return np.asarray(np.clip((a * b).sum(axis=2) / np.maximum(cross, 1e-12), 0.02, 50.0))
 
 
 def _laplacian(

@@ -80,7 +80,7 @@ class PhantomOptions:
     gap_mm: float = 8.0
     """Least distance between the rims of two lesions."""
 
-    lesion_heights: tuple[float, float] = (0.02, 0.86)
+    lesion_heights: tuple[float, float] = (0.04, 0.86)
     """Where lesions lie, as shares of the height of a whole body; below the chin by default."""
 
     mesh_format: MeshFormat = MeshFormat.OBJ
