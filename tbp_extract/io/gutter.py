@@ -16,8 +16,8 @@ def fill_gutters(
 ) -> None:
     """Carry the colour at each chart's edge two texels outward, in place.
 
-    Interpolation at a seam reaches across the edge of the chart. What an exporter left there (black,
-    or another chart's background) would show as a line on the skin.
+    Interpolation at a seam reaches across the edge of the chart. What an exporter left there
+    (black, or another chart) would show as a line on the skin.
 
     Parameters
     ----------

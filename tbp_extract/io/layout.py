@@ -79,7 +79,7 @@ class OutLayout:
         return self.records / f"{name}.links.parquet"
 
     def notes(self, name: str) -> Path:
-        """What a shard was read from, and its quarantined scans."""
+        """Say what a shard was read from, and which scans were quarantined."""
         return self.records / f"{name}.notes.json"
 
     def record(self, name: str) -> Path:
