@@ -478,3 +478,22 @@ def test_text_in_the_free_room_of_a_header_is_found(out: Path) -> None:
     seal(out)
     (failure,) = verify(out)
     assert failure.sentence.startswith(f"{SHARD}: 1 members have attributes, a comment")
+
+
+def test_two_patients_under_one_pseudonym_are_found(out: Path) -> None:
+    patients = column(out, "patient_id")
+    edit_table(out, patient_id=[patients[0]] * len(patients))
+    assert verify(out) == (
+        Failure("linkage", "patient_id: patients and their pseudonyms do not go one to one"),
+    )
+
+
+def test_a_link_in_a_shard_is_not_followed(out: Path, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "secret.hdf5", "w") as file:
+        file["crop"] = np.bytes_(b"Jane Doe")
+
+    def add_link(file: h5py.File) -> None:
+        file["TBP_" + "A" * 12] = h5py.ExternalLink(str(tmp_path / "secret.hdf5"), "/crop")
+
+    edit_shard(out, add_link)
+    assert "crops" not in checks_of(verify(out))

@@ -172,7 +172,7 @@ def _crop_fault(jpeg: bytes, size_px: int | None) -> str | None:
 def _check_ids(evidence: Evidence) -> Iterator[str]:
     """One crop a row, one row a crop, pseudonyms of the right form."""
     ids = evidence.table["isic_id"].to_pylist()
-    crops = [name for name, _ in evidence.crops()]
+    crops = evidence.crop_names()
     if len(set(ids)) < len(ids) or len(set(crops)) < len(crops):
         yield "isic_id: some are there more than once"
     if ids != sorted(ids, key=str):
@@ -273,6 +273,14 @@ def _check_linkage(evidence: Evidence) -> Iterator[str]:
     ids = evidence.linkage["isic_id"].to_pylist()
     if sorted(ids) != sorted(evidence.table["isic_id"].to_pylist()):
         yield "the private linkage does not have one row for each row of the metadata"
+        return
+    patients = evidence.linkage["patient_id"].to_pylist()
+    released = dict(
+        zip(*(evidence.table[name].to_pylist() for name in ("isic_id", "patient_id")), strict=True)
+    )
+    pairs = {(patient, released[isic_id]) for isic_id, patient in zip(ids, patients, strict=True)}
+    if not len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}):
+        yield "patient_id: patients and their pseudonyms do not go one to one"
 
 
 def _check_private_modes(evidence: Evidence) -> Iterator[str]:
@@ -323,8 +331,8 @@ def _cells(evidence: Evidence, name: str) -> list[str]:
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from (str(key), *_strings(inner))
+        for inner in value.values():
+            yield from _strings(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _strings(inner)

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from tbp_extract.verify.hdf5 import plain_crop
+
 __all__ = ["Evidence"]
 
 
@@ -52,9 +54,19 @@ class Evidence:
         """Image files in order."""
         return sorted((self.release / "images").glob("shard-*.hdf5"))
 
+    def crop_names(self) -> list[str]:
+        """Names of all members of all shards."""
+        names: list[str] = []
+        for path in self.shards:
+            with h5py.File(path, "r") as file:
+                names += file
+        return names
+
     def crops(self) -> Iterator[tuple[str, bytes]]:
-        """Every crop with its id, shard by shard."""
+        """Every crop with its id, shard by shard; what points elsewhere is not followed."""
         for path in self.shards:
             with h5py.File(path, "r") as file:
                 for name in file:
-                    yield name, bytes(file[name][()])
+                    jpeg = plain_crop(file.id, name.encode())
+                    if jpeg is not None:
+                        yield name, jpeg

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import h5py
+import numpy as np
 from h5py import h5d, h5l, h5o, h5s, h5t
 
-__all__ = ["shard_faults"]
+__all__ = ["plain_crop", "shard_faults"]
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 SUPERBLOCK_BYTES: Final = 96
@@ -69,7 +70,24 @@ def _superblock_faults(content: bytes) -> Iterator[str]:
         yield "holds bytes behind its end, or lacks some before"
 
 
+def plain_crop(file: h5py.h5f.FileID, name: bytes) -> bytes | None:
+    """Bytes of a member that is a crop in this very file; ``None`` for any other."""
+    if _form_fault(file, name):
+        return None
+    dataset = h5d.open(file, name)
+    stored = np.empty((), f"S{dataset.get_type().get_size()}")
+    dataset.read(h5s.ALL, h5s.ALL, stored)
+    return stored.tobytes().rstrip(b"\0")
+
+
 def _member_fault(content: bytes, file: h5py.h5f.FileID, name: bytes) -> str | None:
+    fault = _form_fault(file, name)
+    if fault is None and _has_extras(content, h5d.open(file, name), DATASET_MESSAGES):
+        return "have attributes, a comment, a time of change or remains of such"
+    return fault
+
+
+def _form_fault(file: h5py.h5f.FileID, name: bytes) -> str | None:
     if file.links.get_info(name).type != h5l.TYPE_HARD:
         return "are links to elsewhere"
     member = h5o.open(file, name)
@@ -88,8 +106,6 @@ def _member_fault(content: bytes, file: h5py.h5f.FileID, name: bytes) -> str | N
         return "are stored in other files"
     if h5o.get_info(member).rc != 1:
         return "have a second name"
-    if _has_extras(content, member, DATASET_MESSAGES):
-        return "have attributes, a comment, a time of change or remains of such"
     return None
 
 
