@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -18,6 +18,7 @@ from tbp_extract import __version__
 from tbp_extract.errors import ConfigError, OutputError, SourceError, TbpError
 
 if TYPE_CHECKING:
+    from tbp_extract.phantom import PhantomOptions
     from tbp_extract.pipeline.run import RunReport
 
 __all__ = ["main"]
@@ -101,6 +102,70 @@ def verify(out: Path) -> int:
         click.echo(f"{failure.check}: {failure.sentence}")
     click.echo(f"{len(failures)} failures" if failures else "the release passes all checks")
     return EXIT_FAILED if failures else 0
+
+
+@cli.command()
+@click.argument("out", type=_NEW)
+@click.option("--body", type=click.Choice(["human", "arm"]), default="human", help="Body to make.")
+@click.option("--mesh", type=_FILE, help="Use this textured mesh as the body instead.")
+@click.option("--unit", type=click.Choice(["mm", "cm", "m", "in"]), help="Unit of that mesh.")
+@click.option("--count", default=1, show_default=True, help="Number of scans.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--name", default="phantom", show_default=True, help="Start of every scan_id.")
+@click.option("--faces", default=100_000, show_default=True, help="Triangles of a made body.")
+@click.option("--height", default=1.75, show_default=True, help="Height of a made body, m.")
+@click.option("--page-px", default=4096, show_default=True, help="Side of each texture page.")
+@click.option("--pages", default=1, show_default=True, help="Texture pages of a made body.")
+@click.option(
+    "--tone",
+    type=click.Choice(["very_light", "light", "intermediate", "tan", "brown", "dark"]),
+    help="Skin tone of a made body; each scan its own if not given.",
+)
+@click.option("--hair", is_flag=True, help="Grow body hair.")
+@click.option("--lesions", default=100, show_default=True, help="Lesions a scan.")
+@click.option("--diameters", default="1.5-10", show_default=True, help="Range in mm, as LOW-HIGH.")
+@click.option("--photos", type=_FOLDER, help="Plant photographs: folder with img/ and mask/.")
+@click.option(
+    "--format",
+    "mesh_format",
+    type=click.Choice(["obj", "glb", "ply"]),
+    default="obj",
+    show_default=True,
+    help="Mesh format.",
+)
+@click.option("--quality", default=95, show_default=True, help="JPEG quality of the pages.")
+@click.option("--masks", is_flag=True, help="Write where the lesions are, as pages of their own.")
+def phantom(out: Path, **options: Any) -> int:
+    """Make digital bodies with known lesions in OUT: a source for run, and the truth."""
+    from tbp_extract.phantom import make_phantoms
+
+    made = make_phantoms(out, _phantom_options(options))
+    click.echo(f"{len(made)} scans with {sum(len(scan.truth) for scan in made)} lesions: {out}")
+    return 0
+
+
+def _phantom_options(options: dict[str, Any]) -> "PhantomOptions":
+    from tbp_extract.config import parse_config
+    from tbp_extract.phantom import Hair, LesionKind, MeshFormat, PhantomOptions, Tone
+
+    chosen = dict(options)
+    low, _, high = chosen.pop("diameters").partition("-")
+    try:
+        diameter_mm = (float(low), float(high or low))
+    except ValueError:
+        raise ConfigError("--diameters: expected LOW-HIGH in mm, such as 2-8") from None
+    if chosen["photos"]:
+        chosen["kinds"] = (LesionKind.PHOTO,)
+    return PhantomOptions(
+        mesh_unit=chosen.pop("unit"),
+        height_m=chosen.pop("height"),
+        tone=Tone(tone) if (tone := chosen.pop("tone")) else None,
+        hair=Hair() if chosen.pop("hair") else None,
+        mesh_format=MeshFormat(chosen.pop("mesh_format")),
+        jpeg=parse_config({"jpeg": {"quality": chosen.pop("quality")}}).jpeg,
+        diameter_mm=diameter_mm,
+        **chosen,
+    )
 
 
 def _worker_number(text: str) -> int | None:
