@@ -40,7 +40,7 @@ def cube_obj(side: float = 500.0) -> str:
 
 def picture(size: int = 8, value: int = 100) -> bytes:
     pixels = np.full((size, size, 3), value, np.uint8)
-    pixels[0, 0] = (10, 20, 30)
+    pixels[3, 4] = (10, 20, 30)
     return cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
 
 

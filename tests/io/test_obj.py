@@ -189,7 +189,7 @@ def test_many_material_groups_cost_little(files: ScanFiles) -> None:
     assert mesh.face_page.tolist() == [0, 1] * 10_000
 
 
-def in_one_order(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_one_order(corners: NDArray[Any]) -> NDArray[np.float64]:
     """Triangles (F, 3, K) by content: trimesh puts quads last and starts them elsewhere."""
     out = []
     for triangle in corners.tolist():
