@@ -1,0 +1,1 @@
+"""One file a question; results as JSON in results/."""
