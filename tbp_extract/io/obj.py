@@ -40,11 +40,7 @@ def read_obj(folder: ScanFolder, name: str) -> FileMesh:
     ScanError
         With the number of the line where one is to blame.
     """
-    data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING)
-    if b"\0" in data[:1024] or data.startswith((b"ply\n", b"ply\r", b"glTF")):
-        raise ScanError(ScanReason.MESH_UNREADABLE, "the mesh is not OBJ text", file=name)
-    parsed = _parse(padded_text(data.removeprefix(_BOM)), folder.limits.faces)
-    del data
+    parsed = _parse(_read_text(folder, name), folder.limits.faces)
     wedge_uv = np.empty((len(parsed.faces), 3, 2), np.float32)
     kernels.gather_wedges(parsed.texcoords, parsed.face_texcoord, wedge_uv)
     materials = _read_materials(folder, parent_name(name), parsed.libraries)
@@ -56,6 +52,13 @@ def read_obj(folder: ScanFolder, name: str) -> FileMesh:
         face_page=pages.of_group[parsed.face_group],
         pages=pages.sources,
     )
+
+
+def _read_text(folder: ScanFolder, name: str) -> NDArray[np.uint8]:
+    data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING)
+    if b"\0" in data[:1024] or data.startswith((b"ply\n", b"ply\r", b"glTF")):
+        raise ScanError(ScanReason.MESH_UNREADABLE, "the mesh is not OBJ text", file=name)
+    return padded_text(data.removeprefix(_BOM))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

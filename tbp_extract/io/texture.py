@@ -92,7 +92,7 @@ def _decode(data: bytes, limits: LimitConfig) -> NDArray[np.uint8]:
 
 
 def _decode_stored(data: bytes | bytearray, height: int, width: int) -> NDArray[np.uint8]:
-    """Decode straight to the result: a large page leaves no room for a second copy."""
+    """Decode straight to RGB; OpenCV hands over a copy, so a page takes twice its size here."""
     pixels = _imdecode(data, _STORED)
     if pixels is None or pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:
         raise _unreadable("is truncated or corrupt")
