@@ -183,14 +183,14 @@ def describe(offsets: Offsets) -> dict[str, Any]:
     }
 
 
-def _spread(values: NDArray[np.float64]) -> dict[str, float]:
+def _spread(values: NDArray[np.float64]) -> dict[str, float | None]:
+    known = values[np.isfinite(values)]
+    figures = np.percentile(known, (50, 95, 100)).round(3).tolist() if len(known) else [None] * 3
     return {
         "lesions": len(values),
-        "measured": int(np.isfinite(values).sum()),
-        "median": round(float(np.nanmedian(values)), 3),
-        "p95": round(float(np.nanpercentile(values, 95)), 3),
-        "max": round(float(np.nanmax(values)), 3),
-        "over 0.3 mm": int((values > 0.3).sum()),
+        "measured": len(known),
+        **dict(zip(("median", "p95", "max"), figures, strict=True)),
+        "over 0.3 mm": int((known > 0.3).sum()),
     }
 
 

@@ -31,3 +31,11 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: point TBP_EXTRACT_DATA at the data folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source folder with three small scans; not to be written to."""
+    from tests.sources import make_source
+
+    return make_source(tmp_path_factory.mktemp("source"))

@@ -1,0 +1,221 @@
+"""Whole runs on small phantoms: counts, bytes, resuming, what stops one."""
+
+import hashlib
+import shutil
+import stat
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tbp_extract import LesionDataset, ShardReader, read_metadata
+from tbp_extract.columns import ISIC_TEST_COLUMNS
+from tbp_extract.config import Config, parse_config
+from tbp_extract.errors import OutputError, ReleaseError
+from tbp_extract.io.layout import OutLayout
+from tbp_extract.pipeline import shard as shard_module
+from tbp_extract.pipeline.run import Progress, run
+from tbp_extract.pipeline.shard import ShardResult
+from tbp_extract.verify import verify
+from tests.sources import LESIONS, SCANS, copy_source, read_rows, write_rows
+
+CONFIG = parse_config({})
+KEY_TEXT = "00112233445566778899aabbccddeeff" * 2
+
+
+@pytest.fixture(scope="session")
+def key_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("key") / "key"
+    path.touch(0o600)
+    path.write_text(KEY_TEXT + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished(source: Path, key_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("finished") / "out"
+    run(source, out, CONFIG, workers=0, key_path=key_path)
+    return out
+
+
+class Count(Progress):
+    def __init__(self) -> None:
+        self.scans = self.finished = self.shards = 0
+
+    def planned(self, scans: int, finished: int) -> None:
+        self.scans, self.finished = scans, finished
+
+    def advanced(self, result: ShardResult) -> None:
+        self.shards += 1
+
+
+def digests(release: Path) -> dict[str, str]:
+    return {
+        path.relative_to(release).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(release.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_every_listed_lesion_is_exported_and_the_release_verifies(finished: Path) -> None:
+    metadata = read_metadata(finished / "release")
+    assert len(metadata) == SCANS * LESIONS
+    assert list(metadata.columns[:44]) == list(ISIC_TEST_COLUMNS)
+    assert verify(finished) == ()
+
+
+def test_crops_read_back_as_square_images(finished: Path) -> None:
+    with ShardReader(finished / "release") as reader:
+        assert all(reader[name].shape == (133, 133, 3) for name in reader)
+    dataset = LesionDataset(finished / "release")
+    assert len(dataset) == SCANS * LESIONS
+
+
+def test_linkage_leads_back_to_every_lesion_within_a_tenth_of_a_millimetre(
+    finished: Path, source: Path
+) -> None:
+    linkage = pd.read_csv(finished / "private" / "linkage.csv")
+    truth = pd.read_csv(source / "truth.csv")
+    both = linkage.merge(truth, on=["scan_id", "lesion_id"], suffixes=("", "_true"))
+    assert len(both) == len(truth)
+    for axis in "xyz":
+        # The list has the truth's own digits; snapping may only move a point onto its face.
+        assert np.abs(both[f"{axis}_mm"] - both[f"{axis}_mm_true"]).max() < 0.1
+
+
+def test_private_side_is_for_the_owner_alone(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "out", CONFIG, workers=0)
+    layout = OutLayout(tmp_path / "out")
+    assert stat.S_IMODE(layout.private.stat().st_mode) == 0o700
+    files = [path for path in layout.private.rglob("*") if path.is_file()]
+    assert layout.key in files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_log_names_no_scan_and_no_path(finished: Path, source: Path) -> None:
+    log = OutLayout(finished).log.read_text()
+    assert "18" in log
+    for private in ("arm_000", "arm_patient", str(source), "obj"):
+        assert private not in log
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_and_folders_change_no_byte(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path, workers: int
+) -> None:
+    moved = copy_source(source, tmp_path / "elsewhere")
+    run(moved, tmp_path / "out", CONFIG, workers=workers, key_path=key_path)
+    assert digests(tmp_path / "out" / "release") == digests(finished / "release")
+
+
+def test_order_of_the_scan_table_changes_no_byte(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path
+) -> None:
+    moved = copy_source(source, tmp_path / "elsewhere")
+    write_rows(moved / "scans.csv", read_rows(moved / "scans.csv")[::-1])
+    run(moved, tmp_path / "out", CONFIG, workers=0, key_path=key_path)
+    assert digests(tmp_path / "out" / "release") == digests(finished / "release")
+
+
+def test_stopped_run_goes_on_where_it_was(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path
+) -> None:
+    class Stop(Progress):
+        def advanced(self, result: ShardResult) -> None:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run(source, out, CONFIG, workers=0, key_path=key_path, progress=Stop())
+    assert not OutLayout(out).manifest.exists()
+    count = Count()
+    run(source, out, CONFIG, workers=0, key_path=key_path, progress=count)
+    assert (count.scans, count.finished, count.shards) == (SCANS, 1, SCANS - 1)
+    assert digests(out / "release") == digests(finished / "release")
+
+
+def test_complete_run_does_nothing_even_without_its_work_folder(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    shutil.rmtree(out / "work")
+    count = Count()
+    report = run(source, out, CONFIG, workers=0, key_path=key_path, progress=count)
+    assert (count.finished, count.shards) == (SCANS, 0)
+    assert report.counts["lesions"]["exported"] == SCANS * LESIONS
+
+
+@pytest.mark.parametrize("damage", ["texture", "shard", "rows"])
+def test_changed_input_or_damaged_output_is_made_again(
+    source: Path, key_path: Path, tmp_path: Path, damage: str
+) -> None:
+    moved, out = copy_source(source, tmp_path / "elsewhere"), tmp_path / "out"
+    run(moved, out, CONFIG, workers=0, key_path=key_path)
+    before = digests(out / "release")
+    target = {
+        "texture": next(moved.glob("arm_001/*.jpg")),
+        "shard": next((out / "release" / "images").iterdir()),
+        "rows": next((out / "private" / "shards").glob("*.rows.parquet")),
+    }[damage]
+    if damage == "texture":
+        shutil.copy(next(moved.glob("arm_000/*.jpg")), target)
+    else:
+        target.write_bytes(target.read_bytes()[:-1] + b"\0")
+    count = Count()
+    run(moved, out, CONFIG, workers=0, key_path=key_path, progress=count)
+    assert (count.finished, count.shards) == (SCANS - 1, 1)
+    assert (digests(out / "release") == before) is (damage != "texture")
+    assert verify(out) == ()
+
+
+def test_finished_release_is_not_replaced_by_other_settings(
+    source: Path, key_path: Path, finished: Path
+) -> None:
+    other = parse_config({"crop": {"size_px": 64}})
+    with pytest.raises(OutputError, match="other settings"):
+        run(source, finished, other, workers=0, key_path=key_path)
+
+
+def test_folder_with_other_things_is_refused(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(OutputError, match="1 other entries"):
+        run(source, tmp_path, CONFIG, workers=0)
+
+
+def test_output_into_the_source_is_refused(source: Path) -> None:
+    with pytest.raises(OutputError, match="source"):
+        run(source, source, CONFIG, workers=0)
+
+
+def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = shard_module.process_scan
+
+    def faulty(ref, config, key, *, shard):  # type: ignore[no-untyped-def] # stands in for one
+        if ref.scan_id == "arm_001":
+            raise ZeroDivisionError
+        return whole(ref, config, key, shard=shard)
+
+    monkeypatch.setattr(shard_module, "process_scan", faulty)
+    report = run(source, tmp_path / "out", CONFIG, workers=0)
+    assert report.counts["scans"]["quarantined"] == {"internal": 1}
+    assert report.counts["lesions"]["exported"] == (SCANS - 1) * LESIONS
+    row = read_rows(OutLayout(tmp_path / "out").quarantine)[0]
+    assert row["scan_id"] == "arm_001"
+    assert "ZeroDivisionError" in row["trace"]
+
+
+def test_privacy_failure_stops_the_run_before_anything_is_published(
+    source: Path, tmp_path: Path
+) -> None:
+    moved = copy_source(source, tmp_path / "elsewhere")
+    rows = read_rows(moved / "scans.csv")
+    rows[1]["attribution"] = "=cmd|calc"
+    write_rows(moved / "scans.csv", rows)
+    with pytest.raises(ReleaseError):
+        run(moved, tmp_path / "out", Config(), workers=0)
+    assert not OutLayout(tmp_path / "out").manifest.exists()
+    assert not list(OutLayout(tmp_path / "out").images.glob("*"))
