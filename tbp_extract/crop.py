@@ -50,8 +50,8 @@ def frame_crops(
     ------
     CropFrames
         Batches of one image size; every candidate is in exactly one. No candidates give one empty
-        batch. With ``native`` sampling the
-        side is odd and follows the source's own density within the configured bounds.
+        batch. With ``native`` sampling the side is odd and follows the source's own density within
+        the configured bounds.
     """
     sizes = _sizes_px(surface, candidates, config)
     for size in np.unique(sizes) if len(sizes) else (config.size_px,):
@@ -181,7 +181,8 @@ def _split_groups(
     crop = np.repeat(np.arange(len(patches)), np.diff(patches.start))
     total = np.bincount(crop, weight, len(patches))
     mean = np.bincount(crop, weight * np.nan_to_num(density), len(patches))
-    mean = np.divide(mean, total, out=np.zeros_like(mean), where=total > 0)
+    # Counts over no faces at all come as integers.
+    mean = np.divide(mean, total, out=np.zeros(len(patches)), where=total > 0)
     split = np.clip(np.ceil(mean - DENSITY_SLACK), 1, MAX_SPLIT).astype(np.int64)
     for k in np.unique(split):
         crops = np.flatnonzero(split == k)
@@ -247,11 +248,14 @@ def _draw(
 def _mean(
     start: NDArray[np.int64], share: NDArray[np.int32], value: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean of a face's value over each crop, weighted by the samples that show it."""
+    """Mean of a face's value over each crop, weighted by the samples that show it.
+
+    A face without a finite value, such as the texel size where all texels are one, has no say.
+    """
     crop = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    total = np.bincount(crop, share, len(start) - 1)
-    # A face that shows nowhere may have no finite value.
-    summed = np.bincount(crop, np.where(share > 0, value, 0.0) * share, len(start) - 1)
+    weight = np.where(np.isfinite(value), share, 0)
+    total = np.bincount(crop, weight, len(start) - 1)
+    summed = np.bincount(crop, np.where(weight > 0, value, 0.0) * weight, len(start) - 1)
     mean: NDArray[np.float64] = np.full(len(total), np.nan)
     return np.divide(summed, total, out=mean, where=total > 0)
 

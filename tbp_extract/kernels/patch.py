@@ -195,9 +195,27 @@ def _leap(
 
 
 @kernel
+def _across(
+    faces: NDArray[np.int32], neighbours: NDArray[np.int32], face: int, vertex: int, side: int
+) -> int:
+    """Other end of an edge of a face at a vertex: 0 the edge ahead, 1 the edge behind.
+
+    Two faces share an edge, and for one of them it is the edge ahead: behind counts at a border
+    only, so that going round a vertex meets each of its edges once. -1 is no edge.
+    """
+    k = 0
+    while faces[face, k] != vertex:
+        k += 1
+    if side == 0:
+        return int(faces[face, (k + 1) % 3])
+    return int(faces[face, (k + 2) % 3]) if neighbours[face, (k + 2) % 3] < 0 else -1
+
+
+@kernel
 def _settle(
     vertices: NDArray[np.float64],
     faces: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
     vertex_start: NDArray[np.int32],
     vertex_face: NDArray[np.int32],
     normals: NDArray[np.float64],
@@ -213,17 +231,18 @@ def _settle(
 ) -> None:
     """Place a vertex for good: the mean of the places that its settled neighbours give it.
 
-    There is at least one.
-
     Nearer neighbours weigh more, and so do those that lie towards the seed: a step across the
-    direction of travel is too short on a dome, a step along it is exact.
+    direction of travel is too short on a dome, a step along it is exact. A neighbour that puts
+    the vertex farther than an edge from where it first was put (`flat`, comes from one of them)
+    was reached around the other side of something, and does not count.
     """
+    first_x, first_y = flat[vertex, 0], flat[vertex, 1]
     x, y, weights = 0.0, 0.0, 0.0
     tx, ty, tz = 0.0, 0.0, 0.0
     for entry in range(vertex_start[vertex], vertex_start[vertex + 1]):
-        for k in range(3):
-            other = faces[vertex_face[entry], k]
-            if other == vertex or state[other] != settled:
+        for side in range(2):
+            other = _across(faces, neighbours, vertex_face[entry], vertex, side)
+            if other < 0 or other == vertex or state[other] != settled:
                 continue
             _leap(
                 vertices, normals, vertices[other], normals[other], tangents[other],
@@ -231,10 +250,12 @@ def _settle(
             )  # fmt: skip
             length = math.hypot(step[0], step[1])
             px, py = flat[other, 0] + step[0], flat[other, 1] + step[1]
+            if math.hypot(px - first_x, py - first_y) > length:
+                continue
             outward = (px * step[0] + py * step[1]) / max(length * math.hypot(px, py), 1e-12)
             weight = max(outward, 1e-3) ** 4 / max(length, 1e-9)
-            x += weight * (flat[other, 0] + step[0])
-            y += weight * (flat[other, 1] + step[1])
+            x += weight * px
+            y += weight * py
             tx += weight * tangent[0]
             ty += weight * tangent[1]
             tz += weight * tangent[2]
@@ -306,16 +327,16 @@ def geodesic_patches(
                 break
             if state[vertex] == waiting:
                 _settle(
-                    vertices, faces, vertex_start, vertex_face, normals, vertex, settled,
-                    state, flat, tangents, tangent, offset, step, scratch,
+                    vertices, faces, neighbours, vertex_start, vertex_face, normals, vertex,
+                    settled, state, flat, tangents, tangent, offset, step, scratch,
                 )  # fmt: skip
                 state[vertex] = settled
             elif distance > math.hypot(flat[vertex, 0], flat[vertex, 1]):
                 continue
             for entry in range(vertex_start[vertex], vertex_start[vertex + 1]):
-                for k in range(3):
-                    other = faces[vertex_face[entry], k]
-                    if state[other] == settled:
+                for side in range(2):
+                    other = _across(faces, neighbours, vertex_face[entry], vertex, side)
+                    if other < 0 or state[other] == settled:
                         continue
                     _leap(
                         vertices, normals, vertices[vertex], normals[vertex], tangents[vertex],
@@ -337,13 +358,25 @@ def geodesic_patches(
             head += 1
             for k in range(3):
                 vertex = faces[face, k]
-                if state[vertex] != settled:
-                    _settle(
-                        vertices, faces, vertex_start, vertex_face, normals, vertex, settled,
-                        state, flat, tangents, tangent, offset, step, scratch,
-                    )  # fmt: skip
-                    state[vertex] = settled
-                corner[k] = flat[vertex]
+                if state[vertex] == settled:
+                    continue
+                for j in range(1, 3):
+                    other = faces[face, (k + j) % 3]
+                    if state[other] == settled and state[vertex] != waiting:
+                        _leap(
+                            vertices, normals, vertices[other], normals[other], tangents[other],
+                            vertex, tangent, offset, step, scratch,
+                        )  # fmt: skip
+                        flat[vertex, 0] = flat[other, 0] + step[0]
+                        flat[vertex, 1] = flat[other, 1] + step[1]
+                        state[vertex] = waiting
+                _settle(
+                    vertices, faces, neighbours, vertex_start, vertex_face, normals, vertex,
+                    settled, state, flat, tangents, tangent, offset, step, scratch,
+                )  # fmt: skip
+                state[vertex] = settled
+            for k in range(3):
+                corner[k] = flat[faces[face, k]]
             if _misses_window(corner, half):
                 continue
             if row == out_face.shape[0]:
