@@ -16,6 +16,8 @@ __all__ = ["Lesion", "LesionKind", "Stamp", "make_stamp"]
 
 _STAMP_PX = 225
 _OUTLINE_POINTS = 720
+_LEAST_EDGE_TEXELS = 1.5
+"""A sharper edge would look different on either side of a seam, where texels lie askew."""
 
 
 class LesionKind(StrEnum):
@@ -49,7 +51,7 @@ class Lesion:
     """How far the lesion is turned clockwise in the image."""
 
     edge_mm: float = 0.3
-    """Width over which it fades into the skin; at least a texel."""
+    """Width over which it fades into the skin; at least one and a half texels."""
 
     roughness: float = 0.0
     """Relative amplitude of the outline's waves."""
@@ -106,14 +108,14 @@ def make_stamp(lesion: Lesion, *, texel_mm: float) -> Stamp:
     lesion : Lesion
     texel_mm : float
         Side of a texel on the skin. Detail finer than that is filtered out of photographs, and no
-        edge is sharper.
+        edge is sharper than one and a half of them.
 
     Returns
     -------
     Stamp
         Its longest diameter is the lesion's to about 0.2 %.
     """
-    edge = max(lesion.edge_mm, texel_mm)
+    edge = max(lesion.edge_mm, _LEAST_EDGE_TEXELS * texel_mm)
     # Room for the outline around its centroid, wherever that lies, and for the soft edge.
     step = 2.0 * (0.62 * lesion.diameter_mm + 0.5 * edge + texel_mm) / (_STAMP_PX - 1)
     if lesion.photo is not None:
