@@ -8,6 +8,7 @@ Everything heavy is imported inside the commands, so that ``--help`` answers at 
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -200,11 +201,11 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main() -> NoReturn:
-    """Run the command line and exit with its code."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, by default on the program's own arguments, and exit with its code."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        code = cli(standalone_mode=False)
+        code = cli(arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_USAGE)

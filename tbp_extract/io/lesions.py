@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.columns import BY_NAME
+from tbp_extract.columns import BY_NAME, VOCABULARY
 from tbp_extract.config import Config
 from tbp_extract.errors import ConfigError, ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder
@@ -180,4 +180,8 @@ def _diameters(table: TextTable) -> NDArray[np.float32]:
 def _carried(table: TextTable, name: str) -> NDArray[Any]:
     if name in BY_NAME and BY_NAME[name].dtype == "float":
         return numbers(table, name)
+    words = VOCABULARY.get(name)
+    for row, cell in zip(table.row_number, table.columns[name], strict=True):
+        if words and cell and cell not in words:
+            raise TableError(f"row {row}, column {name}: expected one of {', '.join(words)}")
     return np.array([cell or None for cell in table.columns[name]], object)

@@ -11,7 +11,7 @@ import cv2
 
 from tbp_extract.config import Config
 from tbp_extract.deidentify import merge_releases, scan_pseudonym
-from tbp_extract.errors import OutputError, ReleaseError, ScanError, ScanReason
+from tbp_extract.errors import ConfigError, OutputError, ReleaseError, ScanError, ScanReason
 from tbp_extract.io.files import PRIVATE_FILE, PUBLIC_FILE, sha256_file, write_whole
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.layout import OutLayout
@@ -64,8 +64,8 @@ def make_shard(plan: ShardPlan, config: Config, key: ReleaseKey, layout: OutLayo
 
     Raises
     ------
-    ReleaseError
-        If something private would leave: then the whole run stops.
+    ConfigError, ReleaseError
+        If a setting is wrong, or something private would leave: then the whole run stops.
     OutputError
         If the files cannot be written.
     """
@@ -83,7 +83,7 @@ def _attempt(ref: ScanRef, config: Config, key: ReleaseKey, shard: str) -> _Outc
         return process_scan(ref, config, key, shard=shard)
     except ScanError as error:
         return Quarantined(scan, str(error.reason), str(error), ref.scan_id, error.file)
-    except (ReleaseError, OutputError):
+    except (ConfigError, ReleaseError, OutputError):
         raise
     # One scan's fault must not end a run, even where the fault is the program's.
     except Exception as error:

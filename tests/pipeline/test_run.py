@@ -14,9 +14,10 @@ from tbp_extract.columns import ISIC_TEST_COLUMNS
 from tbp_extract.config import Config, parse_config
 from tbp_extract.errors import OutputError, ReleaseError
 from tbp_extract.io.layout import OutLayout
-from tbp_extract.pipeline import shard as shard_module
 from tbp_extract.pipeline.run import Progress, run
+from tbp_extract.pipeline.scan import ScanResult, process_scan
 from tbp_extract.pipeline.shard import ShardResult
+from tbp_extract.types import ReleaseKey, ScanRef
 from tbp_extract.verify import verify
 from tests.sources import LESIONS, SCANS, copy_source, read_rows, write_rows
 
@@ -192,14 +193,12 @@ def test_output_into_the_source_is_refused(source: Path) -> None:
 def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = shard_module.process_scan
-
-    def faulty(ref, config, key, *, shard):  # type: ignore[no-untyped-def] # stands in for one
+    def faulty(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -> ScanResult:
         if ref.scan_id == "arm_001":
             raise ZeroDivisionError
-        return whole(ref, config, key, shard=shard)
+        return process_scan(ref, config, key, shard=shard)
 
-    monkeypatch.setattr(shard_module, "process_scan", faulty)
+    monkeypatch.setattr("tbp_extract.pipeline.shard.process_scan", faulty)
     report = run(source, tmp_path / "out", CONFIG, workers=0)
     assert report.counts["scans"]["quarantined"] == {"internal": 1}
     assert report.counts["lesions"]["exported"] == (SCANS - 1) * LESIONS
