@@ -85,7 +85,7 @@ def test_crops_of_real_bodies_match_cast_rays(data: Path, body: str) -> None:
     # Skin whose texels are finer than the crop's pixels (parts of the head) is filtered: a single
     # ray is no measure of it.
     magnified = np.flatnonzero(batch.texel_mm > 1.5 * frames.mm_per_px).tolist()
-    assert len(magnified) > 0.8 * CROPS
+    assert len(magnified) > 0.7 * CROPS
     for n in magnified:
         pixel, face, exact = cast(intersector, scan, frames, n)
         connected = np.isin(face, patches.face[patches.start[n] : patches.start[n + 1]])
