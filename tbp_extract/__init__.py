@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "tbp_extract.config",
     "LesionDataset": "tbp_extract.io.dataset",
+    "Listed": "tbp_extract.detect.listed",
     "ShardReader": "tbp_extract.io.shards",
     "build_surface": "tbp_extract.geometry",
     "extract_crops": "tbp_extract.crop",
@@ -26,6 +27,7 @@ _HOMES = {
 __all__ = [
     "Config",
     "LesionDataset",
+    "Listed",
     "ShardReader",
     "__version__",
     "build_surface",
@@ -42,6 +44,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tbp_extract.config import Config, read_config
     from tbp_extract.crop import extract_crops, frame_crops
+    from tbp_extract.detect.listed import Listed
     from tbp_extract.geometry import build_surface
     from tbp_extract.io.dataset import LesionDataset
     from tbp_extract.io.lesions import read_lesions

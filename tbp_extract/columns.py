@@ -96,6 +96,9 @@ class Column:
     origin: Origin
     released: bool = True
 
+    decimals: int | None = None
+    """Released precision; ``None`` keeps what was measured."""
+
     @property
     def numpy_dtype(self) -> DTypeLike:
         """Array type in tables; missing numbers are NaN, missing text is ``None``."""
@@ -106,8 +109,15 @@ def _text(name: str, definition: str, origin: Origin = Origin.GIVEN) -> Column:
     return Column(name, "str", "", definition, origin)
 
 
-def _number(name: str, unit: str, definition: str, origin: Origin = Origin.OWN) -> Column:
-    return Column(name, "float", unit, definition, origin)
+def _number(
+    name: str,
+    unit: str,
+    definition: str,
+    origin: Origin = Origin.OWN,
+    *,
+    decimals: int | None = None,
+) -> Column:
+    return Column(name, "float", unit, definition, origin, decimals=decimals)
 
 
 _ISIC_TEST = (
@@ -116,7 +126,8 @@ _ISIC_TEST = (
     _number("age_approx", "year", "Age at capture to 5 years, at most 85", Origin.GIVEN),
     _text("sex", "male, female or empty"),
     _text("anatom_site_general", "Site in the ISIC vocabulary", Origin.OWN),
-    _number("clin_size_long_diam_mm", "mm", "Longest diameter of the lesion"),
+    # The ISIC archive's validator takes two decimals at most.
+    _number("clin_size_long_diam_mm", "mm", "Longest diameter of the lesion", decimals=2),
     _text("image_type", f"Always '{IMAGE_TYPE}'"),
     _text("tbp_tile_type", "Lighting: '3D: XP' (cross-polarised) or '3D: white'"),
     _number("tbp_lv_A", "CIELAB", "Mean a* inside the lesion"),
@@ -159,9 +170,12 @@ _ISIC_TEST = (
 
 _OWN = (
     Column("tbp_ex_size_px", "int", "px", "Side of the crop image", Origin.OWN),
-    _number("tbp_ex_extent_mm", "mm", "Side of the crop on the skin"),
+    _number("tbp_ex_extent_mm", "mm", "Side of the crop on the skin", decimals=4),
     _number(
-        "tbp_ex_native_px_per_mm", "px/mm", "Density of the source texture, mean over the crop"
+        "tbp_ex_native_px_per_mm",
+        "px/mm",
+        "Density of the source texture, mean over the crop",
+        decimals=4,
     ),
     Column(
         "tbp_ex_upsampled",
@@ -170,14 +184,23 @@ _OWN = (
         "Whether the crop has more pixels per mm than its source",
         Origin.OWN,
     ),
-    _number("tbp_ex_covered_fraction", "", "Share of the crop that shows textured skin, 0..1"),
     _number(
-        "tbp_ex_obliqueness_deg", "deg", "Mean angle between the skin shown and the image plane"
+        "tbp_ex_covered_fraction",
+        "",
+        "Share of the crop that shows textured skin, 0..1",
+        decimals=4,
+    ),
+    _number(
+        "tbp_ex_obliqueness_deg",
+        "deg",
+        "Mean angle between the skin shown and the image plane",
+        decimals=4,
     ),
     _number(
         "tbp_ex_stretch",
         "",
         "Root of the ratio of skin area to image area over the covered crop; 1 is true to scale",
+        decimals=4,
     ),
 )
 

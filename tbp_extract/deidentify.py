@@ -280,15 +280,16 @@ def _measured(column: Column, table: LesionTable, count: int, config: Config) ->
         words = [None] * count if values is None else [_word(column, v) for v in values]
         return np.array(words, dtype=object)
     if column.dtype == "float":
-        return _float_values(column.name, values, count, config)
+        return _float_values(column, values, count, config)
     if values is None:
         raise ReleaseError(f"{column.name}: must be measured, got nothing")
     return _exact_cast(column, values)
 
 
 def _float_values(
-    name: str, values: NDArray[Any] | None, count: int, config: Config
+    column: Column, values: NDArray[Any] | None, count: int, config: Config
 ) -> NDArray[np.float64]:
+    name = column.name
     if values is None or (name in _COORDINATES and config.release.coordinates == "withheld"):
         return np.full(count, np.nan)
     try:
@@ -299,7 +300,7 @@ def _float_values(
     if name in _COORDINATES and config.release.coordinates == "rounded":
         # Adding zero turns -0 into 0.
         numbers = np.round(numbers / COORDINATE_STEP_MM) * COORDINATE_STEP_MM + 0.0
-    return numbers
+    return numbers if column.decimals is None else np.round(numbers, column.decimals)
 
 
 def _exact_cast(column: Column, values: NDArray[Any]) -> NDArray[Any]:

@@ -292,3 +292,11 @@ def test_links_lead_back_to_the_source() -> None:
     assert rows["patient_id"].tolist() == [ref.patient_id] * 2
     assert rows["tag"].tolist() == ["T1", None]
     assert rows["z_mm"].tolist() == [2.0, 5.0]
+
+
+def test_numbers_leave_with_their_released_precision() -> None:
+    values = {"tbp_ex_stretch": np.full(2, 1.0016013961), "tbp_lv_A": np.full(2, 1.2345678901)}
+    columns = released(table=values).columns
+    assert BY_NAME["tbp_ex_stretch"].decimals == 4
+    assert columns["tbp_ex_stretch"].tolist() == [1.0016, 1.0016]
+    assert columns["tbp_lv_A"].tolist() == [1.2345678901, 1.2345678901]
