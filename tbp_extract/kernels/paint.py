@@ -53,6 +53,41 @@ def mark_covered(
 
 
 @kernel
+def find_overlaps(
+    rowcol: NDArray[np.float64],  # (F, 3, 2)
+    owner: NDArray[np.int32],  # (H, W) filled with -1; gets the first face that holds each texel
+    out: NDArray[np.bool_],  # (F,) zeros; set where a face holds a texel of an earlier one
+) -> None:
+    """Find faces that lie on others; edges that faces share are no overlap."""
+    for face in range(rowcol.shape[0]):
+        r0, c0 = rowcol[face, 0, 0], rowcol[face, 0, 1]
+        r1, c1 = rowcol[face, 1, 0], rowcol[face, 1, 1]
+        r2, c2 = rowcol[face, 2, 0], rowcol[face, 2, 1]
+        twice = _cross(r0, c0, r1, c1, r2, c2)
+        if twice == 0.0:
+            continue
+        for row in range(
+            max(math.ceil(min(r0, r1, r2)), 0),
+            min(math.floor(max(r0, r1, r2)), owner.shape[0] - 1) + 1,
+        ):
+            for col in range(
+                max(math.ceil(min(c0, c1, c2)), 0),
+                min(math.floor(max(c0, c1, c2)), owner.shape[1] - 1) + 1,
+            ):
+                least = min(
+                    _cross(r1, c1, r2, c2, row, col) / twice,
+                    _cross(r2, c2, r0, c0, row, col) / twice,
+                    _cross(r0, c0, r1, c1, row, col) / twice,
+                )
+                if least <= 1e-6:
+                    continue
+                if owner[row, col] < 0:
+                    owner[row, col] = face
+                else:
+                    out[face] = True
+
+
+@kernel
 def list_texels(
     rowcol: NDArray[np.float64],  # (M, 3, 2) faces of one patch on one page
     corner: NDArray[np.float64],  # (M, 3, 2) their corners along tangent and bitangent, mm

@@ -1,5 +1,6 @@
 """Whole data sets of phantoms: bodies, skin, lesions, files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,12 +92,16 @@ class PhantomOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.name):
+            raise ConfigError("the name of phantoms must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
         if self.count < 1 or self.lesions < 1:
             raise ConfigError("phantoms need a count and a number of lesions of 1 or more")
         if not 0.2 <= self.diameter_mm[0] <= self.diameter_mm[1] <= 20.0:
             raise ConfigError(f"lesion diameters must be 0.2 to 20 mm, got {self.diameter_mm}")
         if not self.kinds or (LesionKind.PHOTO in self.kinds) != (self.photos is not None):
-            raise ConfigError("photographed lesions need a folder of photographs, and it them")
+            raise ConfigError(
+                "a folder of photographs belongs to lesions of kind photo, and only there"
+            )
         if not 256 <= self.page_px <= 16384 or not 1 <= self.pages <= 64:
             raise ConfigError("phantoms take 1 to 64 pages of 256 to 16384 px")
 

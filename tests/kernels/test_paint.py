@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.kernels.paint import list_texels, mark_covered, spread_area
+from tbp_extract.kernels.paint import find_overlaps, list_texels, mark_covered, spread_area
 from tests.naive import paint as naive
 
 SHAPE = (37, 43)
@@ -23,6 +23,22 @@ def test_covered_texels_are_those_of_the_twin() -> None:
         rowcol = triangles(seed)
         held = np.unpackbits(bits(rowcol), axis=1, bitorder="little")[:, : SHAPE[1]]
         np.testing.assert_array_equal(held.astype(bool), naive.covered(rowcol, SHAPE))
+
+
+def test_overlapping_faces_are_those_of_the_twin() -> None:
+    for seed in range(6):
+        rowcol = np.random.default_rng(seed).uniform(-3, 40, (9, 3, 2))
+        rowcol[:, 1:] = rowcol[:, :1] + 0.3 * (rowcol[:, 1:] - rowcol[:, :1])
+        found = np.zeros(9, np.bool_)
+        find_overlaps(rowcol, np.full(SHAPE, -1, np.int32), found)
+        assert found.tolist() == naive.overlapping(rowcol, SHAPE)
+
+
+def test_faces_that_share_an_edge_do_not_overlap() -> None:
+    square = np.array([[0, 0], [9, 0], [9, 9], [0, 9]], np.float64)
+    found = np.zeros(2, np.bool_)
+    find_overlaps(square[[[0, 1, 2], [0, 2, 3]]], np.full(SHAPE, -1, np.int32), found)
+    assert not found.any()
 
 
 def test_listed_texels_are_those_of_the_twin() -> None:

@@ -20,6 +20,18 @@ def covered(rowcol: _Array, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return held.reshape(shape)
 
 
+def overlapping(rowcol: _Array, shape: tuple[int, int]) -> list[bool]:
+    """Whether each face holds a texel that one before it holds."""
+    grid = np.argwhere(np.ones(shape, bool)).astype(np.float64)
+    held = np.zeros(len(grid), bool)
+    found = []
+    for corners in rowcol:
+        here = np.asarray((weights(corners, grid) > 0.0).all(axis=1))
+        found.append(bool((here & held).any()))
+        held |= here
+    return found
+
+
 def from_triangle(corners: _Array, points: _Array) -> _Array:
     """Distance to the rim of a triangle, by dense samples of its edges."""
     along = np.linspace(0.0, 1.0, 4001)[:, None]
@@ -43,14 +55,14 @@ def texels(
     for m in range(len(rowcol)):
         weight = weights(rowcol[m], grid.astype(np.float64))
         place = weight @ corner[m]
-        inside = (weight >= 0.0).all(axis=1)
+        inside = np.asarray((weight >= 0.0).all(axis=1))
         edge, other = rowcol[m, 1] - rowcol[m, 0], rowcol[m, 2] - rowcol[m, 0]
         density = area[m] / (0.5 * abs(edge[0] * other[1] - edge[1] * other[0]))
         beyond = np.where(inside, 0.0, from_triangle(rowcol[m], grid.astype(np.float64)))
-        keep: NDArray[np.bool_] = inside | (~skin.ravel() & (beyond <= pad))
-        keep &= (np.abs(place) <= reach).all(axis=1)
-        for n in np.flatnonzero(keep):
-            found[m, int(n)] = (float(beyond[n]), place[n], density if inside[n] else 0.0)
+        keep = inside | (~skin.ravel() & (beyond <= pad))
+        keep = np.asarray(keep & (np.abs(place) <= reach).all(axis=1))
+        for n in np.flatnonzero(keep).tolist():
+            found[m, n] = (float(beyond[n]), place[n], density if inside[n] else 0.0)
     return found
 
 

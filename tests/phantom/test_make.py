@@ -1,5 +1,6 @@
 import csv
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,11 +25,17 @@ from tbp_extract.phantom import (
 from tbp_extract.phantom.samples import make_samples
 from tests.phantom.scenes import arm
 
-SMALL = {"body": "arm", "faces": 3000, "page_px": 512, "lesions": 6, "diameter_mm": (3.0, 6.0)}
+SMALL: dict[str, Any] = {
+    "body": "arm",
+    "faces": 3000,
+    "page_px": 512,
+    "lesions": 6,
+    "diameter_mm": (3.0, 6.0),
+}
 
 
-def options(**changes: object) -> PhantomOptions:
-    return PhantomOptions(**{**SMALL, **changes})  # type: ignore[arg-type]
+def options(**changes: Any) -> PhantomOptions:
+    return PhantomOptions(**{**SMALL, **changes})
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -132,10 +139,11 @@ def test_enlarging_keeps_the_picture() -> None:
         {"kinds": (LesionKind.PHOTO,)},
         {"page_px": 100},
         {"pages": 0},
+        {"name": "../elsewhere"},
     ],
     ids=str,
 )
-def test_options_that_make_nothing_are_refused(wrong: dict[str, object]) -> None:
+def test_options_that_make_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         options(**wrong)
 

@@ -59,7 +59,7 @@ def painted_texels(
         low, high = np.floor(rowcol[face].min(axis=0)), np.ceil(rowcol[face].max(axis=0))
         top, left, bottom, right = (int(value) for value in (*low, *high))
         near[face] = changed[max(top, 0) : bottom + 1, max(left, 0) : right + 1].any()
-    for face in np.flatnonzero(near):
+    for face in np.flatnonzero(near).tolist():
         low, high = np.ceil(rowcol[face].min(axis=0)), np.floor(rowcol[face].max(axis=0))
         spans = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
         box = np.stack(np.meshgrid(*spans, indexing="ij"), axis=-1).reshape(-1, 2)
