@@ -174,7 +174,7 @@ def _paint(scan: Scan, coat: _Coat) -> None:
 
 def chart_rim(scan: Scan) -> NDArray[np.bool_]:
     """(F,) whether a face has an edge at the border of its chart."""
-    corner = np.round(scan.wedge_uv.astype(np.float64) * 2**22).astype(np.int64)
+    corner = np.round(np.nan_to_num(scan.wedge_uv).astype(np.float64) * 2**22).astype(np.int64)
     page = np.broadcast_to(scan.face_page[:, None, None].astype(np.int64), (*corner.shape[:2], 1))
     key = np.concatenate((corner, page), axis=2).reshape(-1, 3)
     _, index = np.unique(key, axis=0, return_inverse=True)

@@ -61,7 +61,7 @@ def write_scan(
     name : str
         Stem of the files.
     scan : Scan
-        Every face must have texture.
+        Faces without texture stay without.
     mesh_format : MeshFormat
         OBJ and PLY in millimetres with pages beside; GLB in metres with pages inside.
     jpeg : JpegConfig, optional
@@ -75,12 +75,10 @@ def write_scan(
     Raises
     ------
     OutputError
-        If a face lies on no page, or the folder cannot be written.
+        If a face lies on a page that is not there, or the folder cannot be written.
     """
-    if len(scan.face_page) and not 0 <= scan.face_page.min() <= scan.face_page.max() < len(
-        scan.atlas
-    ):
-        raise OutputError("a scan can be written only if every face lies on a page")
+    if (scan.face_page >= len(scan.atlas)).any():
+        raise OutputError(f"a face lies on page {scan.face_page.max()} of {len(scan.atlas)}")
     make_folder(folder)
     pages = [encode_jpeg(page, jpeg or JpegConfig()) for page in scan.atlas]
     path = folder / f"{name}.{mesh_format.value}"
@@ -181,13 +179,15 @@ def _mtl_text(names: Sequence[str]) -> str:
 
 
 def _obj_text(scan: Scan, name: str) -> str:
-    corners = _Corners.of(scan.faces, scan.wedge_uv)
+    corners = _Corners.of(scan.faces, np.nan_to_num(scan.wedge_uv))
     parts = [
         f"# millimetres, y up, facing +z\nmtllib {name}.mtl\n",
         _lines("v %.5f %.5f %.5f\n", scan.vertices_mm),
         _lines("vt %.7f %.7f\n", corners.uv.astype(np.float64)),
     ]
     pairs = np.stack((scan.faces, corners.index), axis=2).reshape(-1, 6) + 1
+    bare = scan.face_page < 0
+    parts.append(_lines("f %d %d %d\n", scan.faces[bare] + 1))
     for page in range(len(scan.atlas)):
         member = scan.face_page == page
         parts.append(f"usemtl page_{page}\n")
@@ -212,7 +212,7 @@ def _ply_bytes(scan: Scan, names: Sequence[str]) -> bytes:
     )
     table = np.empty(len(scan.faces), row)
     table["corners"], table["coordinates"] = 3, 6
-    table["vertex"], table["uv"] = scan.faces, scan.wedge_uv.reshape(-1, 6)
+    table["vertex"], table["uv"] = scan.faces, np.nan_to_num(scan.wedge_uv).reshape(-1, 6)
     table["page"] = scan.face_page
     header = [
         "ply",
@@ -264,28 +264,30 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
+def _primitive(scan: Scan, page: int, buffer: _Buffer) -> dict[str, Any]:
+    """Faces of one page; page -1 has neither texture coordinates nor material."""
+    member = np.flatnonzero(scan.face_page == page)
+    corners = _Corners.of(scan.faces[member], np.nan_to_num(scan.wedge_uv[member]))
+    metres = (scan.vertices_mm[corners.vertex] * MeshFormat.GLB.per_mm).astype("<f4")
+    primitive: dict[str, Any] = {"attributes": {"POSITION": buffer.add_array(metres, "VEC3")}}
+    if page >= 0:
+        # glTF counts v downwards.
+        uv = np.stack((corners.uv[:, 0], 1.0 - corners.uv[:, 1]), axis=1).astype("<f4")
+        primitive["attributes"]["TEXCOORD_0"] = buffer.add_array(uv, "VEC2")
+        primitive["material"] = page
+    indices = corners.index.reshape(-1).astype("<u4")
+    primitive["indices"] = buffer.add_array(indices, "SCALAR")
+    return primitive
+
+
 def _glb_bytes(scan: Scan, pages: Sequence[bytes]) -> bytes:
     """One primitive and one material a page, metres."""
     buffer = _Buffer()
-    primitives = []
-    for page in range(len(pages)):
-        member = np.flatnonzero(scan.face_page == page)
-        if len(member) == 0:
-            continue
-        corners = _Corners.of(scan.faces[member], scan.wedge_uv[member])
-        metres = (scan.vertices_mm[corners.vertex] * MeshFormat.GLB.per_mm).astype("<f4")
-        # glTF counts v downwards.
-        uv = np.stack((corners.uv[:, 0], 1.0 - corners.uv[:, 1]), axis=1).astype("<f4")
-        primitives.append(
-            {
-                "attributes": {
-                    "POSITION": buffer.add_array(metres, "VEC3"),
-                    "TEXCOORD_0": buffer.add_array(uv, "VEC2"),
-                },
-                "indices": buffer.add_array(corners.index.reshape(-1).astype("<u4"), "SCALAR"),
-                "material": page,
-            }
-        )
+    primitives = [
+        _primitive(scan, page, buffer)
+        for page in range(-1, len(pages))
+        if (scan.face_page == page).any()
+    ]
     images = [{"bufferView": buffer.add(data), "mimeType": "image/jpeg"} for data in pages]
     document = {
         "asset": {"version": "2.0"},

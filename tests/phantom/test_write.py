@@ -41,6 +41,24 @@ def test_what_is_written_is_read_again(tmp_path: Path, mesh_format: MeshFormat, 
 
 
 @FORMATS
+def test_faces_without_texture_stay_without(tmp_path: Path, mesh_format: MeshFormat) -> None:
+    scan = arm(512, 3)
+    bare = np.arange(len(scan.faces)) % 7 == 0
+    uv = scan.wedge_uv.copy()
+    uv[bare] = np.nan
+    partly = replace(
+        scan, wedge_uv=uv, face_page=np.where(bare, -1, scan.face_page).astype(np.int16)
+    )
+    path = write_scan(tmp_path, "body", partly, mesh_format=mesh_format)
+    again = read_scan(scan_ref(path, unit=mesh_format.unit))
+    for page in range(-1, 3):
+        ours, theirs = partly.face_page == page, again.face_page == page
+        corners = again.vertices_mm[again.faces[theirs]]
+        np.testing.assert_allclose(corners, scan.vertices_mm[scan.faces[ours]], atol=5e-5)
+    assert np.isnan(again.wedge_uv[again.face_page < 0]).all()
+
+
+@FORMATS
 def test_trimesh_reads_the_mesh_too(tmp_path: Path, mesh_format: MeshFormat) -> None:
     scan = arm(512)
     path = write_scan(tmp_path, "body", scan, mesh_format=mesh_format)
@@ -76,9 +94,9 @@ def test_jpeg_quality_is_that_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    bare = replace(arm(512), face_page=np.full(len(arm(512).faces), -1, np.int16))
-    with pytest.raises(OutputError, match="on a page"):
-        write_scan(tmp_path, "body", bare)
+    astray = replace(arm(512), face_page=np.full(len(arm(512).faces), 7, np.int16))
+    with pytest.raises(OutputError, match="page 7 of 1"):
+        write_scan(tmp_path, "body", astray)
     with pytest.raises(OutputError, match="at least one row"):
         write_table(tmp_path / "table.csv", [])
     (tmp_path / "file").write_text("")
