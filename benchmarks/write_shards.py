@@ -1,6 +1,6 @@
 """Measure how fast crops are encoded, written to a shard, read at random and decoded on one core.
 
-    python benchmarks/write_shards.py [--crops 4000] [--out results.json]
+    python -m benchmarks.write_shards [--crops 4000]
 
 Writes to a temporary folder of ``--folder`` (default: the system's), with fsync, and compares the
 shard with its crops before anything is timed. Beside it stands the plain way: h5py's
@@ -9,23 +9,19 @@ shard with its crops before anything is timed. Beside it stands the plain way: h
 
 import argparse
 import json
-import os
-import platform
 import resource
-import subprocess
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import machine_facts, write_result
 from tbp_extract.config import JpegConfig
 from tbp_extract.io.files import write_whole
 from tbp_extract.io.shards import ShardReader, shard_image
@@ -41,13 +37,12 @@ ROUNDS = 3
 
 
 def main() -> None:
-    """Run all cases and print or write one JSON object."""
+    """Run all cases, print and keep the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--crops", type=int, default=4000)
     parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--out", type=Path, default=None)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -55,11 +50,9 @@ def main() -> None:
             name: measure(size_px, config, options.crops, Path(folder))
             for name, (size_px, config) in SETTINGS.items()
         }
-    text = json.dumps({"machine": machine(), "crops": options.crops, "cases": cases}, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n")
+    result = {"machine": machine_facts(), "crops": options.crops, "cases": cases}
+    write_result("write_shards", result)
+    print(json.dumps(result, indent=1))
 
 
 def measure(size_px: int, config: JpegConfig, count: int, folder: Path) -> dict[str, float]:
@@ -133,32 +126,6 @@ def interleaved(tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
 def peak_memory() -> dict[str, float]:
     """Largest memory of this process so far."""
     return {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
-
-
-def machine() -> dict[str, Any]:
-    """Describe what the figures were made on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - whichever git is installed
-        capture_output=True,
-        check=False,
-        text=True,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
-    libraries = ("numpy", "opencv-python-headless", "h5py")
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in libraries},
-        "commit": commit or "unknown",
-    }
-
-
-def processor() -> str:
-    """Name of the processor, as far as the system tells."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if os.name == "posix" else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":
