@@ -9,6 +9,7 @@ shard with its crops before anything is timed. Beside it stands the plain way: h
 
 import argparse
 import json
+import os
 import resource
 import tempfile
 import time
