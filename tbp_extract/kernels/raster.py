@@ -333,14 +333,17 @@ def measure_cover(
                         for band in range(3):
                             out_pixels[p, row, col, band] = 0
                 continue
-            end, line = 0, winner[n, row]
+            line, covered, mm2 = winner[n, row], out_covered[p, row], out_mm2[p, row]
+            end = 0
             while end < size:
                 m, first = line[end], end
+                shown = m >= 0
+                here = np.float32(px_mm2 * area_ratio[m] if shown else 0.0)
                 while end < size and line[end] == m:
+                    covered[end] = shown
+                    mm2[end] = here
                     end += 1
-                out_covered[p, row, first:end] = m >= 0
-                out_mm2[p, row, first:end] = px_mm2 * area_ratio[m] if m >= 0 else 0.0
-                if m >= 0:
+                if shown:
                     out_share[m] += end - first
                 else:
                     out_pixels[p, row, first:end] = 0
