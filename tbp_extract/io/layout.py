@@ -53,6 +53,11 @@ class OutLayout:
         return self.private / "quarantine.csv"
 
     @property
+    def dropped(self) -> Path:
+        """Lesions that are not in the release, and why."""
+        return self.private / "dropped.csv"
+
+    @property
     def log(self) -> Path:
         """What happened, in pseudonyms."""
         return self.private / "log.txt"

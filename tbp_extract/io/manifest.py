@@ -27,6 +27,7 @@ __all__ = [
     "count_outcomes",
     "done_scan",
     "file_entry",
+    "is_whole",
     "quarantined_scan",
     "read_shard_manifest",
     "shard_manifest_bytes",
@@ -172,6 +173,15 @@ def write_manifest(folder: Path, shards: Sequence[ShardManifest], config: Config
         "files": files,
     }
     write_whole(folder / MANIFEST_NAME, _json_bytes(manifest))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a release has its manifest and every file is the one that the manifest describes."""
+    try:
+        listed = json.loads((folder / MANIFEST_NAME).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(_hashed(folder) == listed)
 
 
 def _hashed(folder: Path) -> dict[str, dict[str, Any]]:

@@ -13,8 +13,8 @@ from tbp_extract.errors import OutputError, WorkerError
 from tbp_extract.io.files import PRIVATE_FILE, make_private_folder, sync_folder
 from tbp_extract.io.keys import read_key, read_or_make_key
 from tbp_extract.io.layout import OutLayout
-from tbp_extract.io.manifest import count_outcomes, read_shard_manifest, write_manifest
-from tbp_extract.io.records import Quarantined, read_notes, write_quarantine
+from tbp_extract.io.manifest import count_outcomes, is_whole, read_shard_manifest, write_manifest
+from tbp_extract.io.records import Dropped, Quarantined, read_notes, write_notes_table
 from tbp_extract.io.source import read_source
 from tbp_extract.io.tables import write_data_dictionary, write_linkage, write_metadata
 from tbp_extract.pipeline.plan import ShardPlan, plan_shards
@@ -99,9 +99,10 @@ def run(
     scans = read_source(source, config)
     layout = OutLayout(out)
     _check_place(source, out)
+    given_key = read_key(key_path) if key_path else None
     make_private_folder(layout.private)
     make_private_folder(layout.records)
-    key = read_key(key_path) if key_path else read_or_make_key(layout.key)
+    key = given_key or read_or_make_key(layout.key)
     plans = plan_shards(scans, config, key)
     _check_same_work(plans, layout)
     done = [is_done(plan, config, key, layout) for plan in plans]
@@ -110,8 +111,10 @@ def run(
     todo = [plan for plan, finished in zip(plans, done, strict=True) if not finished]
     with _log_file(layout.log):
         _LOG.info("%d scans planned, %d of them finished before", len(scans), resumed)
+        if todo and layout.manifest.exists():
+            _LOG.warning("inputs changed or files were lost: the finished release is made anew")
+            layout.manifest.unlink()
         if todo:
-            layout.manifest.unlink(missing_ok=True)
             layout.work.mkdir(exist_ok=True)
             layout.images.mkdir(parents=True, exist_ok=True)
         for result in _make_all(todo, config, key, layout, workers):
@@ -130,8 +133,8 @@ def worker_count() -> int:
 def _check_place(source: Path, out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError("expected a folder to write to, got a file")
-    if out.resolve() == source.resolve():
-        raise OutputError("the output folder must not be the source folder")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise OutputError("the output folder must lie outside the source folder")
     strangers = {entry.name for entry in out.iterdir()} - OUT_ENTRIES if out.exists() else set()
     if strangers:
         raise OutputError(
@@ -151,8 +154,8 @@ def _check_same_work(plans: Sequence[ShardPlan], layout: OutLayout) -> None:
         found, count = [], 0
     if found != [plan.fingerprint for plan in plans] or count != len(plans):
         raise OutputError(
-            "the output folder holds a finished release of other scans, other settings or another "
-            "key: give another folder"
+            "the output folder holds a finished release of other scans or other entries in the "
+            "scan table, of other settings or with another key: give another folder"
         )
 
 
@@ -189,15 +192,20 @@ def _finish(
 ) -> RunReport:
     """Put the release together from finished shards; the manifest comes last."""
     shards = [read_shard_manifest(layout.record(plan.name)) for plan in plans]
-    quarantined = tuple(q for p in plans for q in read_notes(layout.notes(p.name)).quarantined)
+    notes = [read_notes(layout.notes(plan.name)) for plan in plans]
+    quarantined = tuple(row for note in notes for row in note.quarantined)
     counts = count_outcomes(shards)
-    write_quarantine(quarantined, layout.quarantine)
-    if counts["lesions"]["exported"] and not layout.manifest.exists():
+    write_notes_table(Quarantined, quarantined, layout.quarantine)
+    write_notes_table(Dropped, [row for note in notes for row in note.dropped], layout.dropped)
+    if counts["lesions"]["exported"] and not is_whole(layout.release):
+        layout.manifest.unlink(missing_ok=True)
         _move_shards(plans, layout)
         write_metadata([layout.rows(plan.name) for plan in plans], layout.release)
         write_data_dictionary(layout.release)
         write_linkage([layout.links(plan.name) for plan in plans], layout.linkage)
         write_manifest(layout.release, shards, config)
+    if layout.work.is_dir() and not any(layout.work.iterdir()):
+        layout.work.rmdir()
     _LOG.info("counts: %s", counts)
     return RunReport(counts, quarantined, resumed, layout.release)
 
