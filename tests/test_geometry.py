@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from numpy.typing import NDArray
 
 from tbp_extract.geometry import (
@@ -16,6 +17,7 @@ from tbp_extract.geometry import (
     orthographic_patches,
     point_positions,
     snap_points,
+    straighten_frames,
 )
 from tbp_extract.types import CropFrames, Scan, Surface
 from tests.targets import (
@@ -142,6 +144,22 @@ def test_frames_look_straight_at_the_skin_with_the_head_up() -> None:
     assert poles.any()
     np.testing.assert_allclose(axes[poles, 0, 2], 0.0, atol=1e-12)
     assert (axes[poles, 1, 2] < 0).all()
+
+
+def test_straightened_frames_look_straight_at_a_facet_of_a_coarse_box() -> None:
+    box = trimesh.creation.box((200.0, 200.0, 200.0))
+    surface = build_surface(bare_scan(np.asarray(box.vertices), np.asarray(box.faces)))
+    face = np.flatnonzero(surface.face_normals[:, 2] > 0.9).astype(np.int32)
+    weights = np.full((len(face), 3), 1 / 3)
+    origin, tilted = frame_points(surface, face, weights)
+    leaning = CropFrames(np.arange(len(face), dtype=np.int32), face, origin, tilted, 15.0, 133)
+    straight = straighten_frames(surface, leaning, window_mm=7.5)
+    # Interpolated normals lean towards the box's corners; the skin in the window is flat.
+    assert (leaning.axes[:, 2, 2] < 0.99).all()
+    upright = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(
+        straight.axes, np.broadcast_to(upright, (len(face), 3, 3)), atol=1e-9
+    )
 
 
 def test_a_fold_of_opposed_normals_still_has_a_frame() -> None:
