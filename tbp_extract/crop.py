@@ -75,9 +75,10 @@ def _sizes_px(surface: Surface, candidates: Candidates, config: CropConfig) -> N
     corners = surface.texel_mm[surface.faces[candidates.face]].astype(np.float64)
     texel_mm = (corners * candidates.barycentric).sum(axis=1)
     wanted = config.extent_mm / np.nan_to_num(texel_mm, nan=config.extent_mm)
-    odd = 2 * np.floor(wanted / 2).astype(np.int64) + 1
-    bounded: NDArray[np.int64] = np.clip(odd, config.native_min_px, config.native_max_px)
-    return bounded
+    bounded = np.clip(wanted, config.native_min_px, config.native_max_px)
+    # Both bounds are odd, so the next odd number below stays within.
+    half: NDArray[np.int64] = ((bounded - 1) // 2).astype(np.int64)
+    return 2 * half + 1
 
 
 def extract_crops(

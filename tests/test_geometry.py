@@ -8,6 +8,7 @@ import pytest
 import trimesh
 from numpy.typing import NDArray
 
+from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.geometry import (
     build_surface,
     corner_rowcol,
@@ -185,6 +186,41 @@ def test_seam_copies_of_vertices_become_one_skin() -> None:
         np.testing.assert_array_equal(one.neighbours, two.neighbours)
         assert len(two.vertices_mm) == 49
     assert (two.neighbours == -1).sum() == 24
+
+
+@pytest.mark.parametrize("apart_mm", [1e-5, 1e-4, 2e-3])
+def test_copies_of_vertices_with_rounding_between_them_become_one_skin(apart_mm: float) -> None:
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=50.0)
+    soup = np.asarray(ball.vertices)[np.asarray(ball.faces)].reshape(-1, 3)
+    soup = soup + np.random.default_rng(0).uniform(-apart_mm, apart_mm, soup.shape)
+    surface = build_surface(bare_scan(soup, np.arange(len(soup), dtype=np.int32).reshape(-1, 3)))
+    assert len(surface.vertices_mm) == len(ball.vertices)
+    assert (surface.neighbours >= 0).all()
+
+
+def test_triangles_that_hardly_hang_together_are_refused() -> None:
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=50.0)
+    faces = np.asarray(ball.faces)
+    flipped = np.where((np.arange(len(faces)) % 5 == 0)[:, None], faces[:, ::-1], faces)
+    with pytest.raises(ScanError, match="wind against each other") as wound:
+        build_surface(bare_scan(np.asarray(ball.vertices), flipped))
+    assert wound.value.reason is ScanReason.MESH_BROKEN
+    soup = np.asarray(ball.vertices)[faces]
+    soup = (soup - soup.mean(axis=1, keepdims=True)) * 0.9 + soup.mean(axis=1, keepdims=True)
+    with pytest.raises(ScanError, match="do not hang together"):
+        build_surface(
+            bare_scan(soup.reshape(-1, 3), np.arange(3 * len(faces), dtype=np.int32).reshape(-1, 3))
+        )
+
+
+def test_a_part_that_shows_its_inside_is_refused() -> None:
+    trunk = trimesh.creation.icosphere(subdivisions=3, radius=50.0)
+    arm = trimesh.creation.icosphere(subdivisions=2, radius=20.0)
+    vertices = np.concatenate((trunk.vertices, arm.vertices + np.array([90.0, 0.0, 0.0])))
+    inside_out = np.asarray(arm.faces)[:, ::-1] + len(trunk.vertices)
+    with pytest.raises(ScanError, match="inside out") as caught:
+        build_surface(bare_scan(vertices, np.concatenate((trunk.faces, inside_out))))
+    assert caught.value.reason is ScanReason.MESH_INSIDE_OUT
 
 
 def test_the_surface_keeps_the_order_of_the_faces() -> None:

@@ -58,6 +58,11 @@ class OutLayout:
         return self.private / "dropped.csv"
 
     @property
+    def lock(self) -> Path:
+        """Held by the run that works here."""
+        return self.private / "lock"
+
+    @property
     def log(self) -> Path:
         """What happened, in pseudonyms."""
         return self.private / "log.txt"

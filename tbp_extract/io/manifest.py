@@ -162,13 +162,15 @@ def write_manifest(folder: Path, shards: Sequence[ShardManifest], config: Config
     files = _hashed(folder)
     for shard in shards:
         _check_shard_files(shard, files)
-    settings = config.model_dump(mode="json")
     manifest = {
         "format": "tbp_extract release",
         "format_version": FORMAT_VERSION,
         "tool": {"name": "tbp_extract", "version": __version__},
         "libraries": _library_versions(),
-        "config": {"fingerprint": config.fingerprint, "settings": settings},
+        "config": {
+            "fingerprint": config.public_fingerprint,
+            "settings": config.public_settings,
+        },
         "counts": count_outcomes(shards),
         "files": files,
     }

@@ -92,7 +92,7 @@ def cover(
                         low = max(low, column - edge_px)
                     elif edges[k, 0] == edges[k, 0]:
                         high = min(high, column + edge_px)
-                left = max(math.ceil(low), 0)
+                left = max(math.ceil(min(low, float(size))), 0)
                 stop = max(min(math.floor(high), size - 1) + 1, left)
                 base = height[m, 0] + (row - r0) * per_row + (left - c0) * per_col
                 depth_run, shown_run = depth[row, left:stop], out[n, row, left:stop]

@@ -179,6 +179,60 @@ def test_finished_release_is_not_replaced_by_other_settings(
         run(source, finished, other, workers=0, key_path=key_path)
 
 
+def test_second_run_on_a_folder_is_refused_while_the_first_works(
+    source: Path, tmp_path: Path
+) -> None:
+    class Second(Progress):
+        def planned(self, scans: int, finished: int) -> None:
+            run(source, tmp_path / "out", CONFIG, workers=0)
+
+    with pytest.raises(OutputError, match="another run"):
+        run(source, tmp_path / "out", CONFIG, workers=0, progress=Second())
+
+
+@pytest.mark.parametrize("lost", ["linkage.csv", "shards/shard-00000.json", "quarantine.csv"])
+def test_lost_private_file_is_written_anew(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path, lost: str
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / "private" / lost).unlink()
+    run(source, out, CONFIG, workers=0, key_path=key_path)
+    assert (out / "private" / lost).read_bytes() == (finished / "private" / lost).read_bytes()
+    assert digests(out / "release") == digests(finished / "release")
+
+
+def test_lost_key_is_asked_for_and_not_replaced(source: Path, tmp_path: Path) -> None:
+    layout = OutLayout(tmp_path / "out")
+    run(source, layout.root, CONFIG, workers=0)
+    layout.key.unlink()
+    with pytest.raises(OutputError, match="key of the earlier run"):
+        run(source, layout.root, CONFIG, workers=0)
+    assert not layout.key.exists()
+
+
+def test_leftovers_of_a_killed_run_do_not_reach_the_release(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / "release" / "manifest.json").unlink()
+    (out / "release" / ".metadata.csv.0123abcd.part").write_text("half")
+    run(source, out, CONFIG, workers=0, key_path=key_path)
+    assert digests(out / "release") == digests(finished / "release")
+
+
+def test_key_in_the_published_folder_is_refused(
+    source: Path, key_path: Path, tmp_path: Path
+) -> None:
+    inside = tmp_path / "out" / "release" / "key"
+    inside.parent.mkdir(parents=True)
+    inside.touch(0o600)
+    inside.write_text(KEY_TEXT)
+    with pytest.raises(OutputError, match="published"):
+        run(source, tmp_path / "out", CONFIG, workers=0, key_path=inside)
+
+
 def test_folder_with_other_things_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(OutputError, match="1 other entries"):
