@@ -44,9 +44,9 @@ def setting(crops: dict[str, Any]) -> str:
     """Say what was measured on what."""
     machine = crops["machine"]
     return (
-        f"Measured on one core of a shared {machine['cores']}-core machine ({machine['cpu']}, Python "
-        f"{machine['python']}), medians of {crops['rounds']} rounds: a real body of {crops['faces']:,} "
-        f"faces with one 8192 px page, {crops['crops']} crops anywhere on the skin."
+        f"Measured on one core of a shared {machine['cores']}-core machine ({machine['cpu']}, "
+        f"Python {machine['python']}), medians of {crops['rounds']} rounds: a real body of "
+        f"{crops['faces']:,} faces with one 8192 px page, {crops['crops']} crops anywhere on it."
     )
 
 
@@ -66,8 +66,8 @@ def speed(crops: dict[str, Any]) -> str:
     shares = ", ".join(f"{name} {100 * part:.0f} %" for name, part in share.items())
     return (
         "\n".join(rows)
-        + f"\n\nTimes faster than casting one ray a pixel, JPEG included, in the same process: {ratios}."
-        + f" Where the time goes at 133 px: {shares}."
+        + "\n\nTimes faster than casting one ray a pixel, JPEG included, in the same process: "
+        + f"{ratios}. Where the time goes at 133 px: {shares}."
     )
 
 
@@ -78,10 +78,10 @@ def preparation(crops: dict[str, Any], obj: dict[str, Any], shards: dict[str, An
     written = shards["cases"]["slice3d 133 px"]
     return (
         f"Once a scan: {steps}. Peak memory {peak['reading']:,.0f} MB while reading, "
-        f"{peak['crops_of_one_scan']:,.0f} MB while cutting. An OBJ of {obj['faces']:,} faces is read "
-        f"{obj['times_faster_median']:g} times faster than by trimesh. A shard of 133 px crops is "
-        f"written at {written['write']:,.0f} and read back at {written['read_random']:,.0f} crops a "
-        "second."
+        f"{peak['crops_of_one_scan']:,.0f} MB while cutting. An OBJ of {obj['faces']:,} faces is "
+        f"read {obj['times_faster_median']:g} times faster than by trimesh. A shard of 133 px crops "
+        f"is written at {written['write']:,.0f} and read back at {written['read_random']:,.0f} "
+        "crops a second."
     )
 
 
