@@ -79,9 +79,9 @@ def preparation(crops: dict[str, Any], obj: dict[str, Any], shards: dict[str, An
     return (
         f"Once a scan: {steps}. Peak memory {peak['reading']:,.0f} MB while reading, "
         f"{peak['crops_of_one_scan']:,.0f} MB while cutting. An OBJ of {obj['faces']:,} faces is "
-        f"read {obj['times_faster_median']:g} times faster than by trimesh. A shard of 133 px crops "
-        f"is written at {written['write']:,.0f} and read back at {written['read_random']:,.0f} "
-        "crops a second."
+        f"read {obj['times_faster_median']:g} times faster than by trimesh. A shard of 133 px "
+        f"crops is written at {written['write_shard']:,.0f} and read back at "
+        f"{written['read_at_random']:,.0f} crops a second."
     )
 
 
