@@ -30,7 +30,7 @@ INSIDE_OUT_BELOW = -0.01
 """Signed volume by area^1.5 below which a surface is inside out; a sphere has 0.094, a sheet 0."""
 
 
-MAX_BEYOND = 0.01
+MAX_BEYOND = 0.001
 """How far texture coordinates may leave their page before the scan is refused; clamped within."""
 
 
