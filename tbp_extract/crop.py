@@ -76,8 +76,8 @@ def _sizes_px(surface: Surface, candidates: Candidates, config: CropConfig) -> N
     texel_mm = (corners * candidates.barycentric).sum(axis=1)
     wanted = config.extent_mm / np.nan_to_num(texel_mm, nan=config.extent_mm)
     bounded = np.clip(wanted, config.native_min_px, config.native_max_px)
-    # Both bounds are odd, so the next odd number below stays within.
-    half: NDArray[np.int64] = ((bounded - 1) // 2).astype(np.int64)
+    # The nearest odd number; both bounds are odd, so it stays within them.
+    half: NDArray[np.int64] = (bounded // 2).astype(np.int64)
     return 2 * half + 1
 
 
