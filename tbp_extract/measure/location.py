@@ -1,0 +1,342 @@
+"""Body part of every face, from the mesh alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.columns import VOCABULARY
+from tbp_extract.kernels import location as kernels
+from tbp_extract.measure.frame import Facing, Frame, fit_frame
+from tbp_extract.measure.landmarks import Landmarks
+from tbp_extract.measure.limbs import SHOULDER_TILT, Joint, find_elbow, find_knee
+from tbp_extract.measure.sections import cut_sections
+from tbp_extract.types import Surface
+
+__all__ = ["LOCATIONS", "BodyParts", "Facing", "label_body_parts", "locate_lesions"]
+
+LOCATIONS = VOCABULARY["tbp_lv_location"]
+"""Body parts by code; 0 is Unknown."""
+
+_CODE = {name: code for code, name in enumerate(LOCATIONS)}
+_UNKNOWN, _HEAD = _CODE["Unknown"], _CODE["Head & Neck"]
+_SITES = {
+    "Head & Neck": "head/neck",
+    "Torso Front": "anterior torso",
+    "Torso Back": "posterior torso",
+    "Left Arm": "upper extremity",
+    "Right Arm": "upper extremity",
+    "Left Leg": "lower extremity",
+    "Right Leg": "lower extremity",
+    "Unknown": None,
+}
+
+GROIN_RISE = 0.75
+"""Slope of the groin from the crotch outward, in front; behind, the gluteal fold is level."""
+
+NECK_FALL = 0.75
+"""Slope of the neck's base from its sides down to the front."""
+
+NECK_DROP = 0.085
+"""How much lower the neck ends in front than at its sides, by trunk length."""
+
+GROIN_START = 0.03
+"""Distance from the middle at which the groin begins to rise, by trunk length."""
+
+GROIN_BLEND_MM = 30.0
+"""Half the depth over which groin and gluteal fold meet at the hip."""
+
+USUAL_TRUNK_MM = 640.0
+"""Length of a trunk whose ends the scan does not show."""
+
+LATERAL_LIMIT = 0.24
+"""Half width, by trunk length, beyond which skin may be an arm that was not told apart."""
+
+TOLERANCE = 0.12
+"""Share of the trunk's length by which a border placed by proportion may be off."""
+
+ORPHAN_LEVELS = 8
+"""A contour that begins below nothing and goes on as long belongs to nothing known."""
+
+
+class _Part(IntEnum):
+    HEAD = 0
+    TRUNK = 1
+    LEFT_ARM = 2
+    RIGHT_ARM = 3
+    LEFT_LEG = 4
+    RIGHT_LEG = 5
+    UNKNOWN = 6
+
+
+_ARMS = ((_Part.LEFT_ARM, 1.0), (_Part.RIGHT_ARM, -1.0))
+_LEGS = ((_Part.LEFT_LEG, 1.0), (_Part.RIGHT_LEG, -1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BodyParts:
+    """Body part of every face of a surface."""
+
+    face_location: NDArray[np.uint8]
+    """(F,) index into `LOCATIONS`."""
+
+    confidence: NDArray[np.float32]
+    """(F,) 1 where the landmarks behind the label were seen, 0.5 where one was placed by
+    proportion, 0 where the label is Unknown."""
+
+    facing: Facing
+
+
+def label_body_parts(surface: Surface) -> BodyParts:
+    """Find the body part of every face of a standing person.
+
+    Parameters
+    ----------
+    surface : Surface
+        In body space: y up, facing +z as far as the scan table knows.
+
+    Returns
+    -------
+    BodyParts
+        Unknown wherever the shape does not tell.
+
+    Notes
+    -----
+    The body is cut at levels 10 mm apart. The largest contour, followed upward and downward, gives
+    neck and crotch; what parts from it sideways gives armpits. Contours carry their parts to the
+    faces that they cross and these to their neighbours; planes at neck, shoulders and groin set
+    the borders, and lengths along arms and legs set elbows and knees. ``docs/location.md`` defines
+    every border.
+    """
+    n = len(surface.faces)
+    sections = cut_sections(surface)
+    frame = fit_frame(sections)
+    if frame is None:
+        nothing = np.zeros(n, np.uint8)
+        return BodyParts(nothing, np.zeros(n, np.float32), Facing(None, None))
+    points = _turned(surface.vertices_mm, frame.yaw_deg)[surface.faces].mean(axis=1)
+    part = _face_parts(surface, frame)
+    _set_borders(part, points, frame)
+    location, confidence = _divide(part, points, frame, _border(surface, frame.yaw_deg))
+    return BodyParts(location, confidence, frame.facing)
+
+
+def locate_lesions(parts: BodyParts, face: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+    """Columns about the body part of N lesions.
+
+    Parameters
+    ----------
+    parts : BodyParts
+    face : (N,) int
+        Face under each lesion.
+
+    Returns
+    -------
+    dict
+        ``tbp_lv_location``, ``tbp_lv_location_simple`` and ``anatom_site_general``, (N,) each; a
+        site is ``None`` where the body part is Unknown.
+    """
+    names = [LOCATIONS[code] for code in parts.face_location[face]]
+    simple = [simple_location(name) for name in names]
+    return {
+        "tbp_lv_location": np.array(names, object),
+        "tbp_lv_location_simple": np.array(simple, object),
+        "anatom_site_general": np.array([_SITES[name] for name in simple], object),
+    }
+
+
+def simple_location(location: str) -> str:
+    """One of the 8 values of ``tbp_lv_location_simple`` for one of the 21."""
+    return next(name for name in _SITES if location.startswith(name))
+
+
+def _turned(points: NDArray[np.float64], yaw_deg: float) -> NDArray[np.float64]:
+    if yaw_deg == 0.0:
+        return points
+    c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
+    return points @ np.array(((c, 0.0, s), (0.0, 1.0, 0.0), (-s, 0.0, c)))
+
+
+def _border(surface: Surface, yaw_deg: float) -> NDArray[np.float64]:
+    """(B, 4) middles of the open edges, and their lengths."""
+    face, corner = np.nonzero(surface.neighbours < 0)
+    a = surface.vertices_mm[surface.faces[face, corner]]
+    b = surface.vertices_mm[surface.faces[face, (corner + 1) % 3]]
+    length = np.linalg.norm(b - a, axis=1)
+    return np.column_stack((_turned(0.5 * (a + b), yaw_deg), length))
+
+
+def _contour_parts(frame: Frame) -> NDArray[np.int32]:
+    """(C,) parts of the contours, from the top down; -1 where a contour has none."""
+    sections, marks = frame.sections, frame.marks
+    part = np.full(len(sections), -1, np.int32)
+    own: dict[int, int] = {}
+    for pit, (code, _) in zip((marks.left, marks.right), _ARMS, strict=True):
+        if pit is not None:
+            own[pit.contour] = code
+    if marks.crotch is not None:
+        own[marks.crotch.left] = _Part.LEFT_LEG
+        own[marks.crotch.right] = _Part.RIGHT_LEG
+    neck_mm = np.inf if marks.neck is None else marks.neck.base_mm
+    for contour in marks.trunk.tolist():
+        own[contour] = _Part.HEAD if sections.height_mm(contour) > neck_mm else _Part.TRUNK
+    for contour in range(len(sections) - 1, -1, -1):
+        above = int(sections.above[contour])
+        if contour in own:
+            part[contour] = own[contour]
+        elif above >= 0:
+            part[contour] = part[above]
+        elif sections.reach[contour] >= ORPHAN_LEVELS:
+            part[contour] = _Part.UNKNOWN
+    return part
+
+
+def _face_parts(surface: Surface, frame: Frame) -> NDArray[np.int32]:
+    sections = frame.sections
+    first, last = sections.start[:-1], sections.start[1:] - 1
+    cut = first <= last
+    contour = np.full(len(first), -1, np.int64)
+    contour[cut] = sections.contour[(first[cut] + last[cut]) // 2]
+    contour_part = np.append(_contour_parts(frame), np.int32(-1))
+    part: NDArray[np.int32] = contour_part[contour]
+    kernels.spread_labels(surface.neighbours, np.empty(len(part), np.int32), part)
+    part[part < 0] = _Part.UNKNOWN
+    return part
+
+
+def _set_borders(part: NDArray[np.int32], points: NDArray[np.float64], frame: Frame) -> None:
+    """Move the borders of head, arms and legs from where contours part to where they belong."""
+    x, y, z = points.T
+    marks = frame.marks
+    core = (part == _Part.TRUNK) | (part == _Part.HEAD)
+    if marks.neck is not None:
+        fall = NECK_FALL * np.maximum(z - marks.neck.z_mm, 0.0)
+        head = y > marks.neck.base_mm - np.minimum(fall, NECK_DROP * _length(frame))
+        part[core] = np.where(head[core], _Part.HEAD, _Part.TRUNK)
+    for pit, (code, side) in zip((marks.left, marks.right), _ARMS, strict=True):
+        if pit is not None:
+            beyond = side * (x - pit.x_mm) > SHOULDER_TILT * (y - pit.y_mm)
+            above = y >= pit.y_mm
+            part[(part == _Part.TRUNK) & beyond & above] = code
+            part[(part == code) & ~beyond & above] = _Part.TRUNK
+    if marks.crotch is not None:
+        leg = y < _groin_mm(points, frame)
+        for code, side in _LEGS:
+            here = leg & (side * (x - marks.crotch.x_mm) > 0)
+            part[(part == _Part.TRUNK) & here] = code
+
+
+def _length(frame: Frame) -> float:
+    return frame.trunk.length_mm or USUAL_TRUNK_MM
+
+
+def _groin_mm(points: NDArray[np.float64], frame: Frame) -> NDArray[np.float64]:
+    """Height below which skin belongs to a leg."""
+    x, y, z = points.T
+    crotch = frame.marks.crotch
+    if crotch is None:
+        return np.full(len(points), -np.inf)
+    ahead = z - frame.middle_z_mm(y)
+    front = np.clip(0.5 + 0.5 * ahead / GROIN_BLEND_MM, 0.0, 1.0)
+    aside = np.maximum(np.abs(x - crotch.x_mm) - GROIN_START * _length(frame), 0.0)
+    return np.asarray(crotch.y_mm + front * GROIN_RISE * aside)
+
+
+def _divide(
+    part: NDArray[np.int32],
+    points: NDArray[np.float64],
+    frame: Frame,
+    border: NDArray[np.float64],
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Halves, thirds, front and back; Unknown where these do not show."""
+    location = np.full(len(part), _UNKNOWN, np.uint8)
+    confidence = np.zeros(len(part), np.float32)
+    here = part == _Part.HEAD
+    location[here], confidence[here] = _HEAD, 1.0
+    if frame.lost:
+        return location, confidence
+    _divide_trunk(part, points, frame, location, confidence)
+    marks = frame.marks
+    for pit, (code, side) in zip((marks.left, marks.right), _ARMS, strict=True):
+        if pit is not None:
+            joint = find_elbow(frame, pit, side, border)
+            name = "Left Arm" if side > 0 else "Right Arm"
+            _divide_limb(part == code, points, joint, name, location, confidence)
+    if marks.crotch is not None:
+        for leg, (code, side) in zip((marks.crotch.left, marks.crotch.right), _LEGS, strict=True):
+            joint = find_knee(frame, leg, border)
+            name = "Left Leg" if side > 0 else "Right Leg"
+            _divide_limb(part == code, points, joint, name, location, confidence)
+    return location, confidence
+
+
+def _divide_limb(
+    here: NDArray[np.bool_],
+    points: NDArray[np.float64],
+    joint: Joint | None,
+    name: str,
+    location: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+) -> None:
+    if joint is None:
+        location[here], confidence[here] = _CODE[name], 1.0
+        return
+    lower = (points[here] - joint.point_mm) @ joint.onward > 0
+    location[here] = np.where(lower, _CODE[f"{name} - Lower"], _CODE[f"{name} - Upper"])
+    confidence[here] = 1.0 if joint.measured else 0.5
+
+
+def _divide_trunk(
+    part: NDArray[np.int32],
+    points: NDArray[np.float64],
+    frame: Frame,
+    location: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+) -> None:
+    here = np.flatnonzero(part == _Part.TRUNK)
+    here = here[_is_surely_trunk(points[here], frame)]
+    if not len(here):
+        return
+    _, y, z = points[here].T
+    front = z > frame.middle_z_mm(y)
+    location[here] = np.where(front, _CODE["Torso Front"], _CODE["Torso Back"])
+    confidence[here] = 1.0
+    trunk, length = frame.trunk, frame.trunk.length_mm
+    if trunk.shoulder_mm is None or length is None:
+        return
+    depth = (trunk.shoulder_mm - y) / length
+    for names, at in (
+        (("Torso Front Top Half", "Torso Front Bottom Half"), front),
+        (("Torso Back Top Third", "Torso Back Middle Third", "Torso Back Bottom Third"), ~front),
+    ):
+        borders = np.arange(1, len(names)) / len(names)
+        codes = np.array([_CODE[name] for name in names], np.uint8)
+        sure = at.copy()
+        if not trunk.measured:
+            # Off by a share of what was not seen, which grows away from the end that was.
+            off = TOLERANCE * (borders if frame.marks.neck is not None else 1.0 - borders + 0.1)
+            sure &= (np.abs(depth[:, None] - borders) > off).all(axis=1)
+        location[here[sure]] = codes[np.searchsorted(borders, depth[sure])]
+        confidence[here[sure]] = 1.0 if trunk.measured else 0.5
+
+
+def _is_surely_trunk(points: NDArray[np.float64], frame: Frame) -> NDArray[np.bool_]:
+    """Rule out what may be an arm that was not told apart, or a head on a hidden neck."""
+    marks, trunk = frame.marks, frame.trunk
+    x, y, _ = points.T
+    sure = np.ones(len(points), np.bool_)
+    if marks.neck is None and trunk.shoulder_mm is not None:
+        sure &= y <= trunk.shoulder_mm + 10.0
+    centre = frame.sections.centre_mm[marks.trunk, 0]
+    middle = float(np.median(centre))
+    for pit, side in ((marks.left, 1.0), (marks.right, -1.0)):
+        if pit is None:
+            other = marks.right if side > 0 else marks.left
+            limit = LATERAL_LIMIT * _length(frame)
+            if other is not None:
+                limit = max(limit, -side * (other.x_mm - middle))
+            sure &= side * (x - middle) < limit
+    return sure
