@@ -145,8 +145,28 @@ def makehuman(data: Path, name: str) -> LabelledBody:
     """One of the four MakeHuman bodies; inner surfaces (mouth, eyes) count as head."""
     ours, painted = _mesh(data, name), _mesh(data, PAINTED)
     np.testing.assert_array_equal(ours.faces, painted.faces)
-    truth = paint(painted.vertices_mm[painted.faces].mean(axis=1))
+    points = painted.vertices_mm[painted.faces].mean(axis=1)
+    truth = paint(points)
+    # Halves and thirds are shares of each body's own trunk.
+    trunk = np.array([name.startswith("Torso") for name in LOCATIONS])[truth]
+    own = ours.vertices_mm[ours.faces].mean(axis=1)
+    borders = _borders()
+    height = {
+        name: _carried(painted.vertices_mm, ours.vertices_mm, borders["trunk"][name])
+        for name in ("shoulder", "crotch")
+    }
+    front = np.array(["Front" in name for name in LOCATIONS])[truth]
+    names = _paint_trunk(height["shoulder"], height["crotch"], own[:, 1], front)
+    truth[trunk] = np.array([CODE[name] for name in names], np.uint8)[trunk]
     return LabelledBody(ours.vertices_mm, ours.faces, truth)
+
+
+def _carried(
+    painted: NDArray[np.float64], ours: NDArray[np.float64], point: list[float]
+) -> float:
+    """Height that a place on the painted body has on another body of the same topology."""
+    nearest = int(np.linalg.norm(painted - np.array(point), axis=1).argmin())
+    return float(ours[nearest, 1] + point[1] - painted[nearest, 1])
 
 
 def _mesh(data: Path, name: str) -> Scan:
@@ -158,7 +178,8 @@ def paint(points: NDArray[np.float64]) -> NDArray[np.uint8]:
     borders = _borders()
     x, y, z = points.T
     side = np.where(x > 0, "Left", "Right").astype(object)
-    out = _paint_trunk(borders, y, z)
+    trunk = borders["trunk"]
+    out = _paint_trunk(trunk["shoulder"][1], trunk["crotch"][1], y, z > _middle(borders, y))
     (ax, ay), (tx, ty) = borders["shoulder"]["armpit_xy"], borders["shoulder"]["tip_xy"]
     lean = (tx - ax) / (ty - ay)
     arm = (np.abs(x) - ax > lean * np.maximum(y - ay, 0)) & (
@@ -185,15 +206,14 @@ def _middle(borders: dict[str, Any], y: NDArray[np.float64]) -> NDArray[np.float
 
 
 def _paint_trunk(
-    borders: dict[str, Any], y: NDArray[np.float64], z: NDArray[np.float64]
+    top: float, low: float, y: NDArray[np.float64], front: NDArray[np.bool_]
 ) -> NDArray[Any]:
-    top, low = borders["trunk"]["shoulder_y"], borders["trunk"]["crotch_y"]
     depth = (top - y) / (top - low)
     half = np.where(depth < 1 / 2, "Top Half", "Bottom Half").astype(object)
     third = np.select([depth < 1 / 3, depth < 2 / 3], ["Top Third", "Middle Third"], "Bottom Third")
-    front = "Torso Front " + half
-    back = "Torso Back " + third.astype(object)
-    painted: NDArray[Any] = np.where(z > _middle(borders, y), front, back)
+    painted: NDArray[Any] = np.where(
+        front, "Torso Front " + half, "Torso Back " + third.astype(object)
+    )
     return painted
 
 
@@ -208,26 +228,27 @@ PHANTOM_NAMES = {
 }
 
 
-def phantom_truth(body: Body) -> LabelledBody:
+def phantom_truth(body: Body, *, by_limb_alone: bool = False) -> LabelledBody:
     """Parts of a phantom by the limb that each face was built for.
 
-    Its trunk is of one piece with the neck's lower end; it is divided at z = 0 and between the
-    heights at which its neck begins and its thighs part.
+    Its cones overlap at neck and groin: there the borders are planes between its landmarks, as on
+    the painted bodies, unless `by_limb_alone`.
     """
     vertices, faces = body.vertices_mm, body.faces.astype(np.int32)
-    _, y, z = vertices[faces].mean(axis=1).T
     scale = vertices[:, 1].max() / 1750.0
-    depth = (1490.0 * scale - y) / (710.0 * scale)
-    half = np.where(depth < 1 / 2, "Top Half", "Bottom Half").astype(object)
-    third = np.select([depth < 1 / 3, depth < 2 / 3], ["Top Third", "Middle Third"], "Bottom Third")
-    names: NDArray[Any] = np.where(
-        z > -6.0 * scale, "Torso Front " + half, "Torso Back " + third.astype(object)
-    )
-    for part, name in PHANTOM_NAMES.items():
-        if part == Part.HEAD:
-            names[body.face_part % RIGHT == part] = name
-            continue
-        names[body.face_part == part] = f"Left {name}"
-        names[body.face_part == part + RIGHT] = f"Right {name}"
-    truth = np.array([CODE[name] for name in names], np.uint8)
-    return LabelledBody(vertices, faces, truth)
+    x, y, z = vertices[faces].mean(axis=1).T / scale
+    part = body.face_part % RIGHT
+    side = np.where(x > 0, "Left", "Right").astype(object)
+    names = _paint_trunk(1490.0, 780.0, y, z > -6.0)
+    for limb, name in PHANTOM_NAMES.items():
+        here = part == limb
+        names[here] = name if limb == Part.HEAD else (side + f" {name}")[here]
+    if not by_limb_alone:
+        core = (part == Part.TRUNK) | (part == Part.HEAD) | (part == Part.THIGH)
+        groin = 785.0 + np.where(z > -6.0, 0.8 * np.maximum(np.abs(x) - 15.0, 0.0), 0.0)
+        names[core] = _paint_trunk(1490.0, 780.0, y, z > -6.0)[core]
+        leg = core & (y < groin)
+        names[leg] = (side + " Leg - " + np.where(y < 500, "Lower", "Upper").astype(object))[leg]
+        head = y > 1490.0 - np.minimum(0.77 * np.maximum(z + 12.0, 0.0), 50.0)
+        names[core & head] = "Head & Neck"
+    return LabelledBody(vertices, faces, np.array([CODE[name] for name in names], np.uint8))

@@ -25,9 +25,6 @@ TRUNK_BY_LEG = 0.78
 SHOULDER_BY_ARMPITS = 0.65
 """What ends higher above the armpits, by their distance, has a neck that was not found."""
 
-SMOOTH_LEVELS = 7
-"""Levels over which the middle of the trunk is averaged."""
-
 LEAST_NOSE_MM = 8.0
 """A head farther in front of its neck than this tells where the front is."""
 
@@ -77,26 +74,6 @@ class Frame:
 
     lost: bool
     """Whether the axis across the body contradicts the scan table."""
-
-    def middle_z_mm(self, y_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where front meets back at each height."""
-        sections, marks = self.sections, self.marks
-        rows = np.flatnonzero(np.isin(sections.contour, marks.trunk))
-        contour = sections.contour[rows]
-        height = sections.base_mm + STEP_MM * sections.level
-        middle = sections.ends_mm[rows].mean(axis=1)
-        weight = np.linalg.norm(np.diff(sections.ends_mm[rows], axis=1)[:, 0], axis=1)
-        # Shoulders and upper arms lie in the same sections; they are not the trunk.
-        for pit, side in ((marks.left, 1.0), (marks.right, -1.0)):
-            if pit is not None:
-                weight[side * (middle[:, 0] - pit.x_mm) > 0] = 0.0
-        n = len(sections)
-        total = np.bincount(contour, weight, n)[marks.trunk]
-        z = np.bincount(contour, weight * middle[:, 1], n)[marks.trunk] / np.maximum(total, 1e-9)
-        z, at = z[total > 0][::-1], height[marks.trunk][total > 0][::-1]
-        half = SMOOTH_LEVELS // 2
-        smooth = np.convolve(np.pad(z, half, mode="edge"), np.ones(SMOOTH_LEVELS), "valid")
-        return np.interp(y_mm, at, smooth / SMOOTH_LEVELS)
 
 
 def fit_frame(sections: Sections) -> Frame | None:

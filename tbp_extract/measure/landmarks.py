@@ -17,6 +17,9 @@ LEAST_HEAD_MM2 = 12_000.0
 NECK_GROWTH = 1.5
 """The neck ends where a section is wider than its narrowest by this factor."""
 
+NECK_BY_SHOULDERS = 0.5
+"""A neck is narrower than this share of the widest section below it; a waist is not."""
+
 LEAST_LEVELS = 10
 """Levels that a limb has at least."""
 
@@ -163,7 +166,9 @@ def _find_neck(sections: Sections, upward: NDArray[np.int64]) -> Neck | None:
     smooth = np.median(np.stack((padded[:-2], area, padded[2:])), axis=0)
     head = np.maximum.accumulate(smooth[::-1])[::-1]
     shoulders = np.maximum.accumulate(smooth)
-    fits = (head > 1.25 * smooth) & (shoulders > 2.0 * smooth) & (head > LEAST_HEAD_MM2)
+    width = sections.box_mm[upward, 1] - sections.box_mm[upward, 0]
+    slim = width < NECK_BY_SHOULDERS * np.maximum.accumulate(width)
+    fits = (head > 1.25 * smooth) & (shoulders > 2.0 * smooth) & (head > LEAST_HEAD_MM2) & slim
     # A foot under a calf is built alike, but it is not wide.
     wide = int(upward[int(smooth.argmax())])
     box = sections.box_mm[wide]
@@ -171,12 +176,12 @@ def _find_neck(sections: Sections, upward: NDArray[np.int64]) -> Neck | None:
         return None
     k = int(np.where(fits, smooth, np.inf).argmin())
     narrow = int(upward[k])
-    width = sections.width_mm(narrow)
-    while k > 0 and sections.width_mm(int(upward[k])) < NECK_GROWTH * width:
+    wanted = NECK_GROWTH * float(width[k])
+    while k > 0 and width[k] < wanted:
         k -= 1
-    below, above = int(upward[k]), int(upward[min(k + 1, len(upward) - 1)])
-    grown = sections.width_mm(below) - sections.width_mm(above)
-    share = (NECK_GROWTH * width - sections.width_mm(above)) / grown if grown > 0 else 0.0
+    above = int(upward[min(k + 1, len(upward) - 1)])
+    grown = float(width[k]) - sections.width_mm(above)
+    share = (wanted - sections.width_mm(above)) / grown if grown > 0 else 0.0
     return Neck(
         narrow=narrow,
         base_mm=sections.height_mm(above) - STEP_MM * float(np.clip(share, 0, 1)),

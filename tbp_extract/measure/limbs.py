@@ -15,14 +15,13 @@ SHOULDER_TILT = 0.36
 """An arm begins at the plane from its armpit up to the tip of the shoulder, which leans outward
 by this much for each unit of height (20 degrees)."""
 
-ELBOW_SHARE = 0.43
-"""Shoulder to elbow, by shoulder to fingertip along the arm; 0.186 of 0.440 of the body height in
-Drillis and Contini (1966)."""
+ELBOW_SHARE = 0.405
+"""Shoulder to elbow, by shoulder to fingertip along the arm."""
 
 UPPER_ARM_BY_TRUNK = 0.46
 """Shoulder to elbow, by shoulder line to crotch: for an arm whose hand the scan lacks."""
 
-KNEE_SHARE = 0.585
+KNEE_SHARE = 0.60
 """Sole to knee, by sole to crotch."""
 
 THIGH_BY_TRUNK = 0.55

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,16 @@ from numpy.typing import NDArray
 from tbp_extract.columns import VOCABULARY
 from tbp_extract.kernels import location as kernels
 from tbp_extract.measure.frame import Facing, Frame, fit_frame
-from tbp_extract.measure.landmarks import Landmarks
 from tbp_extract.measure.limbs import SHOULDER_TILT, Joint, find_elbow, find_knee
+from tbp_extract.measure.parts import (
+    ARMS,
+    LEGS,
+    Part,
+    contour_parts,
+    fold_mm,
+    middle_z_mm,
+    trunk_openness,
+)
 from tbp_extract.measure.sections import cut_sections
 from tbp_extract.types import Surface
 
@@ -46,6 +53,9 @@ NECK_DROP = 0.085
 GROIN_START = 0.03
 """Distance from the middle at which the groin begins to rise, by trunk length."""
 
+GROIN_LIFT = 0.015
+"""How much higher than the crotch the groin begins in front, by trunk length."""
+
 GROIN_BLEND_MM = 30.0
 """Half the depth over which groin and gluteal fold meet at the hip."""
 
@@ -58,22 +68,11 @@ LATERAL_LIMIT = 0.24
 TOLERANCE = 0.12
 """Share of the trunk's length by which a border placed by proportion may be off."""
 
-ORPHAN_LEVELS = 8
-"""A contour that begins below nothing and goes on as long belongs to nothing known."""
+OPEN_SHARE = 0.2
+"""A trunk of which more is missing is a shell: its front and back are told by where it looks."""
 
-
-class _Part(IntEnum):
-    HEAD = 0
-    TRUNK = 1
-    LEFT_ARM = 2
-    RIGHT_ARM = 3
-    LEFT_LEG = 4
-    RIGHT_LEG = 5
-    UNKNOWN = 6
-
-
-_ARMS = ((_Part.LEFT_ARM, 1.0), (_Part.RIGHT_ARM, -1.0))
-_LEGS = ((_Part.LEFT_LEG, 1.0), (_Part.RIGHT_LEG, -1.0))
+LEAST_LOOK = 0.2
+"""Skin of a shell that looks less than this to front or back (cosine) may be either."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,9 +117,15 @@ def label_body_parts(surface: Surface) -> BodyParts:
         nothing = np.zeros(n, np.uint8)
         return BodyParts(nothing, np.zeros(n, np.float32), Facing(None, None))
     points = _turned(surface.vertices_mm, frame.yaw_deg)[surface.faces].mean(axis=1)
-    part = _face_parts(surface, frame)
-    _set_borders(part, points, frame)
-    location, confidence = _divide(part, points, frame, _border(surface, frame.yaw_deg))
+    of_contour = contour_parts(frame)
+    part = _face_parts(surface, frame, of_contour)
+    ahead = _ahead_mm(points, frame, of_contour)
+    _set_borders(part, points, ahead, frame)
+    if trunk_openness(frame) > OPEN_SHARE:
+        look = _turned(surface.face_normals, frame.yaw_deg)[:, 2]
+        ahead = np.where(np.abs(look) < LEAST_LOOK, np.nan, look)
+    skin = _Skin(part, points, ahead, _border(surface, frame.yaw_deg))
+    location, confidence = _divide(skin, frame)
     return BodyParts(location, confidence, frame.facing)
 
 
@@ -169,105 +174,108 @@ def _border(surface: Surface, yaw_deg: float) -> NDArray[np.float64]:
     return np.column_stack((_turned(0.5 * (a + b), yaw_deg), length))
 
 
-def _contour_parts(frame: Frame) -> NDArray[np.int32]:
-    """(C,) parts of the contours, from the top down; -1 where a contour has none."""
-    sections, marks = frame.sections, frame.marks
-    part = np.full(len(sections), -1, np.int32)
-    own: dict[int, int] = {}
-    for pit, (code, _) in zip((marks.left, marks.right), _ARMS, strict=True):
-        if pit is not None:
-            own[pit.contour] = code
-    if marks.crotch is not None:
-        own[marks.crotch.left] = _Part.LEFT_LEG
-        own[marks.crotch.right] = _Part.RIGHT_LEG
-    neck_mm = np.inf if marks.neck is None else marks.neck.base_mm
-    for contour in marks.trunk.tolist():
-        own[contour] = _Part.HEAD if sections.height_mm(contour) > neck_mm else _Part.TRUNK
-    for contour in range(len(sections) - 1, -1, -1):
-        above = int(sections.above[contour])
-        if contour in own:
-            part[contour] = own[contour]
-        elif above >= 0:
-            part[contour] = part[above]
-        elif sections.reach[contour] >= ORPHAN_LEVELS:
-            part[contour] = _Part.UNKNOWN
-    return part
+def _ahead_mm(
+    points: NDArray[np.float64], frame: Frame, of_contour: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """How far each point lies before the plane where front meets back."""
+    height, middle = middle_z_mm(frame, of_contour).T
+    return np.asarray(points[:, 2] - np.interp(points[:, 1], height, middle))
 
 
-def _face_parts(surface: Surface, frame: Frame) -> NDArray[np.int32]:
+def _face_parts(
+    surface: Surface, frame: Frame, of_contour: NDArray[np.int32]
+) -> NDArray[np.int32]:
     sections = frame.sections
     first, last = sections.start[:-1], sections.start[1:] - 1
     cut = first <= last
     contour = np.full(len(first), -1, np.int64)
     contour[cut] = sections.contour[(first[cut] + last[cut]) // 2]
-    contour_part = np.append(_contour_parts(frame), np.int32(-1))
-    part: NDArray[np.int32] = contour_part[contour]
+    part: NDArray[np.int32] = np.append(of_contour, np.int32(-1))[contour]
     kernels.spread_labels(surface.neighbours, np.empty(len(part), np.int32), part)
-    part[part < 0] = _Part.UNKNOWN
+    part[part < 0] = Part.UNKNOWN
     return part
 
 
-def _set_borders(part: NDArray[np.int32], points: NDArray[np.float64], frame: Frame) -> None:
+def _set_borders(
+    part: NDArray[np.int32],
+    points: NDArray[np.float64],
+    ahead: NDArray[np.float64],
+    frame: Frame,
+) -> None:
     """Move the borders of head, arms and legs from where contours part to where they belong."""
     x, y, z = points.T
     marks = frame.marks
-    core = (part == _Part.TRUNK) | (part == _Part.HEAD)
+    core = (part == Part.TRUNK) | (part == Part.HEAD)
     if marks.neck is not None:
         fall = NECK_FALL * np.maximum(z - marks.neck.z_mm, 0.0)
         head = y > marks.neck.base_mm - np.minimum(fall, NECK_DROP * _length(frame))
-        part[core] = np.where(head[core], _Part.HEAD, _Part.TRUNK)
-    for pit, (code, side) in zip((marks.left, marks.right), _ARMS, strict=True):
+        part[core] = np.where(head[core], Part.HEAD, Part.TRUNK)
+    for pit, (code, side) in zip((marks.left, marks.right), ARMS, strict=True):
         if pit is not None:
             beyond = side * (x - pit.x_mm) > SHOULDER_TILT * (y - pit.y_mm)
             above = y >= pit.y_mm
-            part[(part == _Part.TRUNK) & beyond & above] = code
-            part[(part == code) & ~beyond & above] = _Part.TRUNK
+            part[(part == Part.TRUNK) & beyond & above] = code
+            part[(part == code) & ~beyond & above] = Part.TRUNK
     if marks.crotch is not None:
-        leg = y < _groin_mm(points, frame)
-        for code, side in _LEGS:
+        leg = y < _groin_mm(points, ahead, frame)
+        for code, side in LEGS:
             here = leg & (side * (x - marks.crotch.x_mm) > 0)
-            part[(part == _Part.TRUNK) & here] = code
+            part[(part == Part.TRUNK) & here] = code
 
 
 def _length(frame: Frame) -> float:
     return frame.trunk.length_mm or USUAL_TRUNK_MM
 
 
-def _groin_mm(points: NDArray[np.float64], frame: Frame) -> NDArray[np.float64]:
+def _groin_mm(
+    points: NDArray[np.float64], ahead: NDArray[np.float64], frame: Frame
+) -> NDArray[np.float64]:
     """Height below which skin belongs to a leg."""
-    x, y, z = points.T
-    crotch = frame.marks.crotch
-    if crotch is None:
+    crotch, fold = frame.marks.crotch, fold_mm(frame)
+    if crotch is None or fold is None:
         return np.full(len(points), -np.inf)
-    ahead = z - frame.middle_z_mm(y)
     front = np.clip(0.5 + 0.5 * ahead / GROIN_BLEND_MM, 0.0, 1.0)
-    aside = np.maximum(np.abs(x - crotch.x_mm) - GROIN_START * _length(frame), 0.0)
-    return np.asarray(crotch.y_mm + front * GROIN_RISE * aside)
+    aside = np.abs(points[:, 0] - crotch.x_mm) - GROIN_START * _length(frame)
+    groin = crotch.y_mm + GROIN_RISE * np.maximum(aside, 0.0) + GROIN_LIFT * _length(frame)
+    return np.asarray(fold + front * (groin - fold))
 
 
-def _divide(
-    part: NDArray[np.int32],
-    points: NDArray[np.float64],
-    frame: Frame,
-    border: NDArray[np.float64],
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Skin:
+    """Faces in the frame, before parts are divided."""
+
+    part: NDArray[np.int32]
+    """(F,)."""
+
+    points: NDArray[np.float64]
+    """(F, 3) centres in mm."""
+
+    ahead: NDArray[np.float64]
+    """(F,) above 0 in front, below 0 behind, NaN where neither is sure."""
+
+    border: NDArray[np.float64]
+    """(B, 4) middles of open edges, and their lengths, in mm."""
+
+
+def _divide(skin: _Skin, frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Halves, thirds, front and back; Unknown where these do not show."""
+    part, points = skin.part, skin.points
     location = np.full(len(part), _UNKNOWN, np.uint8)
     confidence = np.zeros(len(part), np.float32)
-    here = part == _Part.HEAD
+    here = part == Part.HEAD
     location[here], confidence[here] = _HEAD, 1.0
     if frame.lost:
         return location, confidence
-    _divide_trunk(part, points, frame, location, confidence)
+    _divide_trunk(skin, frame, location, confidence)
     marks = frame.marks
-    for pit, (code, side) in zip((marks.left, marks.right), _ARMS, strict=True):
+    for pit, (code, side) in zip((marks.left, marks.right), ARMS, strict=True):
         if pit is not None:
-            joint = find_elbow(frame, pit, side, border)
+            joint = find_elbow(frame, pit, side, skin.border)
             name = "Left Arm" if side > 0 else "Right Arm"
             _divide_limb(part == code, points, joint, name, location, confidence)
     if marks.crotch is not None:
-        for leg, (code, side) in zip((marks.crotch.left, marks.crotch.right), _LEGS, strict=True):
-            joint = find_knee(frame, leg, border)
+        for leg, (code, side) in zip((marks.crotch.left, marks.crotch.right), LEGS, strict=True):
+            joint = find_knee(frame, leg, skin.border)
             name = "Left Leg" if side > 0 else "Right Leg"
             _divide_limb(part == code, points, joint, name, location, confidence)
     return location, confidence
@@ -290,18 +298,16 @@ def _divide_limb(
 
 
 def _divide_trunk(
-    part: NDArray[np.int32],
-    points: NDArray[np.float64],
+    skin: _Skin,
     frame: Frame,
     location: NDArray[np.uint8],
     confidence: NDArray[np.float32],
 ) -> None:
-    here = np.flatnonzero(part == _Part.TRUNK)
-    here = here[_is_surely_trunk(points[here], frame)]
+    here = np.flatnonzero((skin.part == Part.TRUNK) & np.isfinite(skin.ahead))
+    here = here[_is_surely_trunk(skin.points[here], frame)]
     if not len(here):
         return
-    _, y, z = points[here].T
-    front = z > frame.middle_z_mm(y)
+    y, front = skin.points[here, 1], skin.ahead[here] > 0
     location[here] = np.where(front, _CODE["Torso Front"], _CODE["Torso Back"])
     confidence[here] = 1.0
     trunk, length = frame.trunk, frame.trunk.length_mm

@@ -16,6 +16,9 @@ STEP_MM = 10.0
 LEAST_GIRTH_MM = 45.0
 """Shorter curves are fingers and scanning noise, which tell nothing about the body's build."""
 
+BRIDGE_MM = 40.0
+"""Widest gap in a contour, from a hole in the scan, that is closed by a straight line."""
+
 OFFSET = 0.381966
 """Share of a step by which levels avoid a mesh's own rows of vertices."""
 
@@ -31,10 +34,11 @@ class Sections:
     """(F + 1,) where the crossings of each face begin."""
 
     contour: NDArray[np.int64]
-    """(M,) contour of each crossing; -1: of one too short to count."""
+    """(M + B,) contour of each crossing, then of each bridge over a gap; -1: of one too short to
+    count."""
 
     ends_mm: NDArray[np.float64]
-    """(M, 2, 2) x and z at both ends of each crossing."""
+    """(M + B, 2, 2) x and z at both ends of each crossing or bridge."""
 
     level: NDArray[np.int32]
     """(C,)."""
@@ -85,7 +89,7 @@ def cut_sections(surface: Surface) -> Sections:
     Returns
     -------
     Sections
-        A contour that a hole in the scan opens counts as closed by a straight line.
+        Small gaps in a contour, from holes in the scan, are bridged by straight lines.
     """
     vertices, faces = surface.vertices_mm, surface.faces
     base_mm = float(vertices[:, 1].min()) - OFFSET * STEP_MM
@@ -97,6 +101,8 @@ def cut_sections(surface: Surface) -> Sections:
     kernels.cut_faces(vertices, faces, base_mm, STEP_MM, start, level, ends, across)
     root = np.empty(count, np.int64)
     kernels.join_crossings(surface.neighbours, start, level, across, root)
+    open_end = surface.neighbours[np.repeat(np.arange(len(faces)), np.diff(start))[:, None], across]
+    ends, root, level = _bridged(ends, root, level, open_end < 0)
     contour = _number(root, ends)
     n = int(contour.max(initial=-1)) + 1
     # Crossings are in the order of faces: contours are put in the order of levels.
@@ -113,6 +119,49 @@ def turned(sections: Sections, yaw_deg: float) -> Sections:
     c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
     ends = sections.ends_mm @ np.array(((c, s), (-s, c)))
     return _describe(sections.base_mm, sections.start, sections.contour, ends, sections.level)
+
+
+def _bridged(
+    ends: NDArray[np.float64],
+    root: NDArray[np.int64],
+    level: NDArray[np.int32],
+    is_open: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int32]]:
+    """Join open ends of crossings to the nearest open beginnings of the same level."""
+    begins, stops = np.flatnonzero(is_open[:, 0]), np.flatnonzero(is_open[:, 1])
+    pairs = []
+    for k in np.intersect1d(level[begins], level[stops]).tolist():
+        first, last = begins[level[begins] == k], stops[level[stops] == k]
+        away = np.linalg.norm(ends[last, 1][:, None] - ends[first, 0][None], axis=2)
+        rows, columns = np.nonzero(away < BRIDGE_MM)
+        used: set[tuple[str, int]] = set()
+        for n in np.argsort(away[rows, columns], kind="stable").tolist():
+            here, there = int(last[rows[n]]), int(first[columns[n]])
+            if not used & {("stop", here), ("begin", there)}:
+                used |= {("stop", here), ("begin", there)}
+                pairs.append((here, there))
+    if not pairs:
+        return ends, root, level
+    here, there = np.array(pairs, np.int64).T
+    parent = np.arange(len(root))
+    for a, b in zip(root[here].tolist(), root[there].tolist(), strict=True):
+        low, high = sorted((_root(parent, a), _root(parent, b)))
+        parent[high] = low
+    for item in np.unique(root[np.concatenate((here, there))]).tolist():
+        parent[item] = _root(parent, item)
+    root = parent[root]
+    gaps = np.stack((ends[here, 1], ends[there, 0]), axis=1)
+    return (
+        np.concatenate((ends, gaps)),
+        np.concatenate((root, root[here])),
+        np.concatenate((level, level[here])),
+    )
+
+
+def _root(parent: NDArray[np.int64], item: int) -> int:
+    while parent[item] != item:
+        item = int(parent[item])
+    return item
 
 
 def _number(root: NDArray[np.int64], ends: NDArray[np.float64]) -> NDArray[np.int64]:
