@@ -147,18 +147,35 @@ def makehuman(data: Path, name: str) -> LabelledBody:
     np.testing.assert_array_equal(ours.faces, painted.faces)
     points = painted.vertices_mm[painted.faces].mean(axis=1)
     truth = paint(points)
-    # Halves and thirds are shares of each body's own trunk.
-    trunk = np.array([name.startswith("Torso") for name in LOCATIONS])[truth]
-    own = ours.vertices_mm[ours.faces].mean(axis=1)
+    return LabelledBody(
+        ours.vertices_mm, ours.faces, _relaid(truth, name, painted.vertices_mm, ours)
+    )
+
+
+def _relaid(
+    truth: NDArray[np.uint8], name: str, painted: NDArray[np.float64], ours: Scan
+) -> NDArray[np.uint8]:
+    """Lay the borders that are planes again, through the places that a body's landmarks moved to.
+
+    Halves and thirds are shares of each body's own trunk.
+    """
     borders = _borders()
-    height = {
-        name: _carried(painted.vertices_mm, ours.vertices_mm, borders["trunk"][name])
-        for name in ("shoulder", "crotch")
-    }
-    front = np.array(["Front" in name for name in LOCATIONS])[truth]
-    names = _paint_trunk(height["shoulder"], height["crotch"], own[:, 1], front)
-    truth[trunk] = np.array([CODE[name] for name in names], np.uint8)[trunk]
-    return LabelledBody(ours.vertices_mm, ours.faces, truth)
+    x, y, z = ours.vertices_mm[ours.faces].mean(axis=1).T
+    middle = borders["middle_yz_of"].get(name, borders["middle_yz"])
+    front = z > np.interp(y, *np.array(middle).T)
+    shoulder, crotch, fold = (
+        _carried(painted, ours.vertices_mm, point)
+        for point in (*borders["trunk"].values(), borders["groin"]["fold"])
+    )
+    (gx, gy), (hx, hy) = borders["groin"]["front_xy"]
+    rise = (hy - gy) / (hx - gx) * np.maximum(np.abs(x) - gx, 0)
+    start = crotch + gy - borders["trunk"]["crotch"][1]
+    names = np.array(LOCATIONS, object)[truth]
+    core = np.array([n.startswith("Torso") or n.endswith("Leg - Upper") for n in names])
+    leg = core & (y < np.where(front, start + rise, fold))
+    names[core] = _paint_trunk(shoulder, crotch, y, front)[core]
+    names[leg] = np.where(x > 0, "Left Leg - Upper", "Right Leg - Upper").astype(object)[leg]
+    return np.array([CODE[n] for n in names], np.uint8)
 
 
 def _carried(

@@ -56,7 +56,7 @@ GROIN_START = 0.03
 GROIN_LIFT = 0.015
 """How much higher than the crotch the groin begins in front, by trunk length."""
 
-GROIN_BLEND_MM = 30.0
+GROIN_BLEND_MM = 10.0
 """Half the depth over which groin and gluteal fold meet at the hip."""
 
 USUAL_TRUNK_MM = 640.0
@@ -67,6 +67,9 @@ LATERAL_LIMIT = 0.24
 
 TOLERANCE = 0.12
 """Share of the trunk's length by which a border placed by proportion may be off."""
+
+SURE_DOWN_BY_LENGTH = 0.85
+"""Share of a trunk placed by proportion below which legs may begin."""
 
 OPEN_SHARE = 0.2
 """A trunk of which more is missing is a shell: its front and back are told by where it looks."""
@@ -329,6 +332,17 @@ def _divide_trunk(
         confidence[here[sure]] = 1.0 if trunk.measured else 0.5
 
 
+def _lowest_trunk_mm(frame: Frame) -> float:
+    """Height down to which a trunk without crotch goes for sure."""
+    trunk, pits = frame.trunk, (frame.marks.left, frame.marks.right)
+    if trunk.shoulder_mm is not None and trunk.length_mm is not None:
+        return trunk.shoulder_mm - SURE_DOWN_BY_LENGTH * trunk.length_mm
+    if pits[0] is not None and pits[1] is not None:
+        span = pits[0].x_mm - pits[1].x_mm
+        return 0.5 * (pits[0].y_mm + pits[1].y_mm) - span
+    return -np.inf
+
+
 def _is_surely_trunk(points: NDArray[np.float64], frame: Frame) -> NDArray[np.bool_]:
     """Rule out what may be an arm that was not told apart, or a head on a hidden neck."""
     marks, trunk = frame.marks, frame.trunk
@@ -336,6 +350,8 @@ def _is_surely_trunk(points: NDArray[np.float64], frame: Frame) -> NDArray[np.bo
     sure = np.ones(len(points), np.bool_)
     if marks.neck is None and trunk.shoulder_mm is not None:
         sure &= y <= trunk.shoulder_mm + 10.0
+    if marks.crotch is None:
+        sure &= y > _lowest_trunk_mm(frame)
     centre = frame.sections.centre_mm[marks.trunk, 0]
     middle = float(np.median(centre))
     for pit, side in ((marks.left, 1.0), (marks.right, -1.0)):
