@@ -182,8 +182,8 @@ def _carried(
     painted: NDArray[np.float64], ours: NDArray[np.float64], point: list[float]
 ) -> float:
     """Height that a place on the painted body has on another body of the same topology."""
-    nearest = int(np.linalg.norm(painted - np.array(point), axis=1).argmin())
-    return float(ours[nearest, 1] + point[1] - painted[nearest, 1])
+    nearest = np.linalg.norm(painted - np.array(point), axis=1).argsort()[:6]
+    return float(ours[nearest, 1].mean() + point[1] - painted[nearest, 1].mean())
 
 
 def _mesh(data: Path, name: str) -> Scan:

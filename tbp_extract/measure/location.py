@@ -47,7 +47,7 @@ GROIN_RISE = 0.75
 NECK_FALL = 0.75
 """Slope of the neck's base from its sides down to the front."""
 
-NECK_DROP = 0.085
+NECK_DROP = 0.11
 """How much lower the neck ends in front than at its sides, by trunk length."""
 
 GROIN_START = 0.03
@@ -224,6 +224,7 @@ def _set_borders(
         for code, side in LEGS:
             here = leg & (side * (x - marks.crotch.x_mm) > 0)
             part[(part == Part.TRUNK) & here] = code
+            part[(part == code) & ~leg] = Part.TRUNK
 
 
 def _length(frame: Frame) -> float:

@@ -115,7 +115,8 @@ def fold_mm(frame: Frame) -> float | None:
     low, high = crotch.y_mm - FOLD_REACH[0] * length, crotch.y_mm + FOLD_REACH[1] * length
     slope = np.where((at > low) & (at < high), slope, -np.inf)
     best = int(slope.argmax())
-    return float(at[best]) if slope[best] > LEAST_FOLD_SLOPE else crotch.y_mm
+    # The crease itself lies where the steep stretch begins.
+    return float(at[best] - STEP_MM) if slope[best] > LEAST_FOLD_SLOPE else crotch.y_mm
 
 
 def _back(frame: Frame, leg: int, levels: int) -> NDArray[np.float64]:
