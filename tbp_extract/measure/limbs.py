@@ -11,9 +11,9 @@ from tbp_extract.measure.sections import STEP_MM, Sections
 
 __all__ = ["SHOULDER_TILT", "Joint", "find_elbow", "find_knee"]
 
-SHOULDER_TILT = 0.25
+SHOULDER_TILT = 0.23
 """An arm begins at the plane from its armpit up to the tip of the shoulder, which leans outward
-by this much for each unit of height (14 degrees)."""
+by this much for each unit of height (13 degrees)."""
 
 ELBOW_SHARE = 0.405
 """Shoulder to elbow, by shoulder to fingertip along the arm."""

@@ -41,13 +41,13 @@ _SITES = {
     "Unknown": None,
 }
 
-GROIN_RISE = 0.75
+GROIN_RISE = 0.8
 """Slope of the groin from the crotch outward, in front; behind, the gluteal fold is level."""
 
 NECK_FALL = 0.75
 """Slope of the neck's base from its sides down to the front."""
 
-NECK_DROP = 0.11
+NECK_DROP = 0.085
 """How much lower the neck ends in front than at its sides, by trunk length."""
 
 GROIN_START = 0.03
