@@ -72,10 +72,12 @@ class LabelledBody:
         edges, index = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)
         ab, bc, ca = index.reshape(3, -1) + len(self.vertices_mm)
         a, b, c = corners
-        faces = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+        faces = [
+            np.stack(face, 1) for face in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
+        ]
         return LabelledBody(
             np.concatenate((self.vertices_mm, self.vertices_mm[edges].mean(axis=1))),
-            np.concatenate([np.stack(face, 1) for face in faces]).astype(np.int32),
+            np.concatenate(faces).astype(np.int32),
             np.tile(self.truth, 4),
         )
 
@@ -87,7 +89,9 @@ class LabelledBody:
         ours = np.zeros(len(points), np.bool_)
         ours[self.faces[arm]] = True
         for side in (1.0, -1.0):
-            pivot = np.array((side * (shoulder["armpit_xy"][0] + 15), shoulder["armpit_xy"][1] + 50))
+            pivot = np.array(
+                (side * (shoulder["armpit_xy"][0] + 15), shoulder["armpit_xy"][1] + 50)
+            )
             away = side * (points[:, 0] - pivot[0])
             here = ours & (side * points[:, 0] > 0)
             turn = np.radians(angle_deg) * -side * np.where(here, np.clip(0.5 + away / 60, 0, 1), 0)
@@ -178,9 +182,7 @@ def _relaid(
     return np.array([CODE[n] for n in names], np.uint8)
 
 
-def _carried(
-    painted: NDArray[np.float64], ours: NDArray[np.float64], point: list[float]
-) -> float:
+def _carried(painted: NDArray[np.float64], ours: NDArray[np.float64], point: list[float]) -> float:
     """Height that a place on the painted body has on another body of the same topology."""
     nearest = np.linalg.norm(painted - np.array(point), axis=1).argsort()[:6]
     return float(ours[nearest, 1].mean() + point[1] - painted[nearest, 1].mean())
@@ -219,7 +221,7 @@ def paint(points: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 def _middle(borders: dict[str, Any], y: NDArray[np.float64]) -> NDArray[np.float64]:
     heights, depths = np.array(borders["middle_yz"]).T
-    return np.interp(y, heights, depths)
+    return np.asarray(np.interp(y, heights, depths))
 
 
 def _paint_trunk(

@@ -1,6 +1,7 @@
 """Where neck, armpits and crotch are, from the sections of a body."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,11 +196,11 @@ def _find_armpit(
     sections: Sections, trunk: NDArray[np.int64], neck: Neck | None, side: float
 ) -> Armpit | None:
     """Find the highest contour beside the trunk that goes on downward."""
-    for upper, main in zip(trunk[:-1], trunk[1:], strict=True):
-        if neck is not None and sections.height_mm(int(upper)) > neck.base_mm:
+    for upper, main in pairwise(trunk.tolist()):
+        if neck is not None and sections.height_mm(upper) > neck.base_mm:
             continue
-        for arm in sections.under(int(upper)):
-            if arm != main and _is_arm(sections, int(main), int(arm), side):
+        for arm in sections.under(upper):
+            if arm != main and _is_arm(sections, main, int(arm), side):
                 inner = sections.box_mm[arm, 0 if side > 0 else 1]
                 outer = sections.box_mm[main, 1 if side > 0 else 0]
                 return Armpit(

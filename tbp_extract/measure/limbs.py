@@ -48,7 +48,9 @@ class Joint:
     """Whether the whole limb was seen; else the joint is placed by the trunk's length."""
 
 
-def find_elbow(frame: Frame, armpit: Armpit, side: float, border: NDArray[np.float64]) -> Joint | None:
+def find_elbow(
+    frame: Frame, armpit: Armpit, side: float, border: NDArray[np.float64]
+) -> Joint | None:
     """Place the elbow along the arm.
 
     Parameters
@@ -128,9 +130,7 @@ def _centreline(
     return line
 
 
-def _is_cut(
-    sections: Sections, chain: NDArray[np.int64], border: NDArray[np.float64]
-) -> bool:
+def _is_cut(sections: Sections, chain: NDArray[np.int64], border: NDArray[np.float64]) -> bool:
     """Tell whether the scan ends where the limb ends: an open rim as long as half a girth."""
     last = int(chain[-1])
     box, low = sections.box_mm[last], sections.height_mm(last) - END_MM

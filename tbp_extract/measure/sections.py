@@ -185,13 +185,14 @@ def _describe(
     index, ends_used = contour[used], ends[used]
     x, z = ends_used[:, :, 0], ends_used[:, :, 1]
     length = np.hypot(x[:, 1] - x[:, 0], z[:, 1] - z[:, 0])
-    girth = np.bincount(index, length, n)
+    girth: NDArray[np.float64] = np.bincount(index, length, n).astype(np.float64)
     centre = np.stack(
         [np.bincount(index, length * side.mean(axis=1), n) / girth for side in (x, z)], axis=1
     )
     # About the centre, so that an open curve is closed by a chord of little area.
     dx, dz = x - centre[index, 0, None], z - centre[index, 1, None]
-    area = np.bincount(index, 0.5 * (dx[:, 0] * dz[:, 1] - dx[:, 1] * dz[:, 0]), n)
+    twice = dx[:, 0] * dz[:, 1] - dx[:, 1] * dz[:, 0]
+    area: NDArray[np.float64] = np.bincount(index, 0.5 * twice, n).astype(np.float64)
     box = np.empty((n, 4))
     for column, (side, reduce) in enumerate(
         ((x, np.minimum), (x, np.maximum), (z, np.minimum), (z, np.maximum))
