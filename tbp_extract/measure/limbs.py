@@ -27,6 +27,12 @@ KNEE_SHARE = 0.60
 THIGH_BY_TRUNK = 0.55
 """Crotch to knee, by shoulder line to crotch: for a leg whose foot the scan lacks."""
 
+HALF_ROOT = 0.085
+"""Height of the middle of an arm's root above the armpit, by trunk length."""
+
+LOWEST_ROOT = 0.21
+"""Depth of that middle below the shoulder line at most, by trunk length."""
+
 END_MM = 40.0
 """Scan border this close to the end of a limb cuts it off."""
 
@@ -107,9 +113,13 @@ def find_knee(frame: Frame, leg: int, border: NDArray[np.float64]) -> Joint | No
 
 def _shoulder(frame: Frame, armpit: Armpit, side: float) -> NDArray[np.float64]:
     """Middle of the arm's root."""
-    up = 0.085 * (frame.trunk.length_mm or 640.0)
-    x = armpit.x_mm + side * SHOULDER_TILT * up
-    return np.array((x, armpit.y_mm + up, armpit.z_mm))
+    length = frame.trunk.length_mm or 640.0
+    y = armpit.y_mm + HALF_ROOT * length
+    if frame.trunk.shoulder_mm is not None:
+        # An arm that hangs close parts from the trunk lower than it begins.
+        y = max(y, frame.trunk.shoulder_mm - LOWEST_ROOT * length)
+    x = armpit.x_mm + side * SHOULDER_TILT * (y - armpit.y_mm)
+    return np.array((x, y, armpit.z_mm))
 
 
 def _heights(sections: Sections, chain: NDArray[np.int64]) -> NDArray[np.float64]:
