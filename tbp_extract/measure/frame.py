@@ -25,6 +25,9 @@ TRUNK_BY_LEG = 0.78
 SHOULDER_BY_ARMPITS = 0.65
 """What ends higher above the armpits, by their distance, has a neck that was not found."""
 
+STUMP_WIDTH = 0.48
+"""What is narrower at the upper end of a scan, by the distance of the armpits, is a neck."""
+
 LEAST_NOSE_MM = 8.0
 """A head farther in front of its neck than this tells where the front is."""
 
@@ -176,5 +179,13 @@ def _shoulder_without_neck(sections: Sections, marks: Landmarks) -> float | None
         return None
     span = marks.left.x_mm - marks.right.x_mm
     pit = 0.5 * (marks.left.y_mm + marks.right.y_mm)
-    top = sections.height_mm(int(marks.trunk[0]))
+    top = _widening_mm(sections, marks, STUMP_WIDTH * span)
     return top if top - pit < SHOULDER_BY_ARMPITS * span else pit + 0.45 * span
+
+
+def _widening_mm(sections: Sections, marks: Landmarks, width_mm: float) -> float:
+    """Height at which the trunk, from its top down, is wider than a stump of neck."""
+    for contour in marks.trunk.tolist():
+        if sections.width_mm(contour) >= width_mm:
+            return sections.height_mm(contour)
+    return sections.height_mm(int(marks.trunk[0]))
