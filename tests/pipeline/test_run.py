@@ -75,7 +75,7 @@ def test_crops_read_back_as_square_images(finished: Path) -> None:
 
 
 def test_every_row_has_a_body_part_and_the_site_that_follows_from_it(finished: Path) -> None:
-    rows = read_metadata(finished)
+    rows = read_metadata(finished / "release")
     for part, simple in zip(rows["tbp_lv_location"], rows["tbp_lv_location_simple"], strict=True):
         assert part in VOCABULARY["tbp_lv_location"]
         assert simple == simple_location(part)
