@@ -1,5 +1,6 @@
 """One scan from file to release."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.config import Config
 from tbp_extract.crop import extract_crops, frame_crops
-from tbp_extract.deidentify import link, release
+from tbp_extract.deidentify import link, release, scan_pseudonym
 from tbp_extract.detect import Detector
 from tbp_extract.detect.listed import Listed
 from tbp_extract.errors import ScanError, ScanReason
@@ -19,6 +20,7 @@ from tbp_extract.io.lesions import read_lesions
 from tbp_extract.io.scan import read_scan
 from tbp_extract.jpeg import encode_jpeg
 from tbp_extract.measure import measure_lesions
+from tbp_extract.measure.location import BodyParts, add_locations, label_body_parts
 from tbp_extract.types import (
     Candidates,
     CropBatch,
@@ -33,6 +35,8 @@ from tbp_extract.types import (
 )
 
 __all__ = ["ScanResult", "process_scan", "resolve_detector"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +95,8 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
     surface = build_surface(scan)
     found = resolve_detector(ref, scan, config, folder).detect(scan, surface)
     candidates = found.candidates
-    crops = _cut(scan, surface, candidates, config)
+    body = _body_parts(surface, scan_pseudonym(key, ref.scan_id))
+    crops = _cut(scan, surface, candidates, body, config)
     lesion_ids = [candidates.lesion_id[i] for i in crops.candidate]
     tags = candidates.extra.get("tag", np.full(len(candidates), None, object))[crops.candidate]
     return ScanResult(
@@ -138,12 +143,21 @@ def _with_uncovered(drops: Drops, candidates: Candidates, exported: NDArray[np.i
     )
 
 
-def _cut(scan: Scan, surface: Surface, candidates: Candidates, config: Config) -> _Crops:
+def _body_parts(surface: Surface, scan: str) -> BodyParts:
+    body = label_body_parts(surface)
+    if body.facing.agrees is False:
+        _LOG.warning("%s: its shape does not face where the scan table says", scan)
+    return body
+
+
+def _cut(
+    scan: Scan, surface: Surface, candidates: Candidates, body: BodyParts, config: Config
+) -> _Crops:
     """Crop, measure and encode batch by batch: only JPEG bytes pile up."""
     parts = []
     for frames in frame_crops(surface, candidates, config.crop):
         batch = extract_crops(scan, surface, frames, projection=config.crop.projection)
-        parts.append(_encode(candidates, batch, config))
+        parts.append(_encode(candidates, batch, body, config))
     names = parts[0].table.columns.keys()
     return _Crops(
         candidate=np.concatenate([part.candidate for part in parts]),
@@ -155,11 +169,11 @@ def _cut(scan: Scan, surface: Surface, candidates: Candidates, config: Config) -
     )
 
 
-def _encode(candidates: Candidates, batch: CropBatch, config: Config) -> _Crops:
+def _encode(candidates: Candidates, batch: CropBatch, body: BodyParts, config: Config) -> _Crops:
     """Measure and encode the crops of a batch that show skin at their centre."""
     centre = batch.frames.size_px // 2
     kept = np.flatnonzero(batch.covered[:, centre, centre])
-    table = measure_lesions(candidates, batch)
+    table = add_locations(measure_lesions(candidates, batch), body, batch.frames.face)
     return _Crops(
         candidate=batch.frames.candidate[kept],
         position_mm=batch.frames.origin_mm[kept],

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from tbp_extract import LesionDataset, ShardReader, read_metadata
-from tbp_extract.columns import ISIC_TEST_COLUMNS
+from tbp_extract.columns import ISIC_TEST_COLUMNS, VOCABULARY
 from tbp_extract.config import Config, parse_config
 from tbp_extract.errors import OutputError, ReleaseError
 from tbp_extract.io.layout import OutLayout
+from tbp_extract.measure.location import simple_location
 from tbp_extract.pipeline.run import Progress, run
 from tbp_extract.pipeline.scan import ScanResult, process_scan
 from tbp_extract.pipeline.shard import ShardResult
@@ -71,6 +72,15 @@ def test_crops_read_back_as_square_images(finished: Path) -> None:
         assert all(reader[name].shape == (133, 133, 3) for name in reader)
     dataset = LesionDataset(finished / "release")
     assert len(dataset) == SCANS * LESIONS
+
+
+def test_every_row_has_a_body_part_and_the_site_that_follows_from_it(finished: Path) -> None:
+    rows = read_metadata(finished / "release")
+    for part, simple in zip(rows["tbp_lv_location"], rows["tbp_lv_location_simple"], strict=True):
+        assert part in VOCABULARY["tbp_lv_location"]
+        assert simple == simple_location(part)
+    unknown = rows["tbp_lv_location_simple"] == "Unknown"
+    assert (rows["anatom_site_general"].isna() == unknown).all()
 
 
 def test_linkage_leads_back_to_every_lesion_within_a_tenth_of_a_millimetre(
