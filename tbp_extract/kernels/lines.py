@@ -98,7 +98,7 @@ def _keep_long(
     stack: NDArray[np.int32],  # (M * M,)
     out: NDArray[np.bool_],  # (M, M)
 ) -> None:
-    """Mark the parts that are long enough, measured along row or column."""
+    """Mark the parts that are long enough, along row or column, and no thicker than lines."""
     size = seen.shape[0]
     for start in range(size * size):
         if seen[start // size, start % size] != 1:
@@ -110,7 +110,8 @@ def _keep_long(
             row, col = stack[k] // size, stack[k] % size
             top, bottom = min(top, row), max(bottom, row)
             left, right = min(left, col), max(right, col)
-        if max(bottom - top, right - left) + 1 >= least_px:
+        length = max(bottom - top, right - left) + 1
+        if length >= least_px and count <= 5 * length:
             for k in range(count):
                 out[stack[k] // size, stack[k] % size] = True
 
@@ -122,6 +123,7 @@ def _keep_long(
 def find_lines(
     light: NDArray[np.float32],  # (N, M, M) lightness
     depth: float,  # least difference from what lies beside
+    contrast: float,  # and least difference in units of the usual one (median of the rows' medians)
     least_px: int,  # least length
     out: NDArray[np.bool_],  # (N, M, M)
 ) -> None:
@@ -133,6 +135,7 @@ def find_lines(
     buffers = np.empty((2, across * across), np.float32)
     seen = np.empty((size, size), np.int8)
     stack = np.empty(size * size, np.int32)
+    usual = np.empty(size, np.float32)
     for n in range(n_images):
         for i in range(across):
             row = min(max(i - 4, 0), size - 1)
@@ -141,8 +144,11 @@ def find_lines(
             padded[i, size + 4 :] = light[n, row, size - 1]
         _jump(padded.ravel(), across, buffers, jump.ravel())
         for i in range(size):
+            usual[i] = np.median(jump[i + 4, 4 : size + 4])
+        enough = max(depth, contrast * np.median(usual))
+        for i in range(size):
             for j in range(size):
-                seen[i, j] = 1 if jump[i + 4, j + 4] > depth else 0
+                seen[i, j] = 1 if jump[i + 4, j + 4] > enough else 0
         out[n] = False
         _keep_long(seen, least_px, stack, out[n])
 

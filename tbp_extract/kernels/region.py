@@ -195,8 +195,8 @@ def soften(
             out_share[i, j] = 1.0 if inside else 0.0
             if away[i, j] < -4 or away[i, j] > 4 or contrast[i, j] <= np.float32(-1.0):
                 continue
-            # A filled hole is inside, whatever its contrast.
-            if inside and contrast[i, j] < threshold:
+            # A filled hole is inside and a cut spur outside, whatever the contrast.
+            if inside != (contrast[i, j] >= threshold):
                 continue
             up, down = contrast[max(i - 1, 0), j], contrast[min(i + 1, size - 1), j]
             left, right = contrast[i, max(j - 1, 0)], contrast[i, min(j + 1, size - 1)]
@@ -206,8 +206,65 @@ def soften(
             out_share[i, j] = min(max(share, low), high)
 
 
-# The outline is sought from outside in: of the levels whose edge is steep, the lowest. Then the
-# threshold is put midway between what lies inside and outside of that edge.
+@kernel
+def _keep_largest(
+    mask: NDArray[np.bool_],  # (M, M), changed
+    seen: NDArray[np.bool_],  # (M, M) scratch
+    stack: NDArray[np.int32],  # (M * M,) scratch
+) -> None:
+    """Leave the largest 4-connected part of a mask."""
+    size, most, best = mask.shape[0], 0, -1
+    for turn in range(2):
+        seen[:] = False
+        for start in range(size * size):
+            if turn == 1 and start != best:
+                continue
+            if not mask[start // size, start % size] or seen[start // size, start % size]:
+                continue
+            stack[0], count, done = start, 1, 0
+            seen[start // size, start % size] = True
+            while done < count:
+                row, col = stack[done] // size, stack[done] % size
+                done += 1
+                for k in range(4):
+                    i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
+                    j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
+                    inside = 0 <= i < size and 0 <= j < size
+                    if inside and mask[i, j] and not seen[i, j]:
+                        seen[i, j] = True
+                        stack[count] = i * size + j
+                        count += 1
+            if count > most:
+                most, best = count, start
+    mask[:] = seen
+
+
+@kernel
+def _cut_spurs(
+    reach: int,  # thirds of a pixel
+    mask: NDArray[np.bool_],  # (M, M), changed
+    away: NDArray[np.int16],  # (M, M) scratch
+    opened: NDArray[np.bool_],  # (M, M) scratch
+    distance: NDArray[np.int16],  # (M, M) scratch
+    stack: NDArray[np.int32],  # (M * M,) scratch
+) -> None:
+    """Take off what is narrower than twice the reach, unless nothing would be left."""
+    size, left = mask.shape[0], 0
+    chamfer(mask, away)
+    for i in range(size):
+        for j in range(size):
+            opened[i, j] = away[i, j] > reach
+            left += opened[i, j]
+    if left == 0:
+        return
+    chamfer(opened, distance)
+    for i in range(size):
+        for j in range(size):
+            mask[i, j] = mask[i, j] and distance[i, j] >= -reach - 4
+    _keep_largest(mask, opened, stack)
+
+
+# The level of the steepest edge, or of a steep one outside of it, comes first. Then the threshold is put midway between what lies inside and outside of that edge.
 @kernel
 def outline(
     contrast: NDArray[np.float32],  # (N, M, M)
@@ -216,6 +273,7 @@ def outline(
     steps: int,
     steep: float,  # share of the steepest edge that is steep enough
     least_px: int,
+    spur_px: int,
     out_mask: NDArray[np.bool_],  # (N, M, M)
     out_share: NDArray[np.float32],  # (N, M, M)
     out_away: NDArray[np.int16],  # (N, M, M) thirds of a pixel from the outline, inside above 0
@@ -230,6 +288,7 @@ def outline(
     work = np.empty(size * size, np.float32)
     area, pairs = np.empty(top + 2), np.empty(top + 2)
     slope, rim = np.empty(top + 2), np.empty(top + 2)
+    opened, distance = np.empty((size, size), np.bool_), join.copy()
     for n in range(n_images):
         out_mask[n], out_share[n], out_away[n] = False, 0.0, -3 * size
         out_threshold[n], out_rim[n] = np.nan, 0.0
@@ -237,7 +296,7 @@ def outline(
             continue
         flood(contrast[n], seed[n], steps, top, scratch, join)
         edge_profile(contrast[n], join, area, pairs, slope, rim)
-        level = _choose(area, slope, rim, steps, noise[n], steep, least_px)
+        level = _choose(area, pairs, rim, steps, noise[n], steep, least_px, slope)
         if level < 1:
             continue
         for _ in range(2):
@@ -251,35 +310,48 @@ def outline(
         if area[level] < least_px:
             continue
         fill(join, level, scratch, out_mask[n])
+        _cut_spurs(3 * spur_px, out_mask[n], out_away[n], opened, distance, scratch)
         chamfer(out_mask[n], out_away[n])
         out_threshold[n], out_rim[n] = level / steps, rim[level]
         soften(contrast[n], out_mask[n], out_away[n], out_threshold[n], out_share[n])
 
 
+# Pairs across the outline over pixels gained per level: the harmonic mean of the slope along the
+# outline, to which size adds weight, as small dark spots within a lesion have steep edges. It falls where the region leaks, and between the edges of a lesion of two tones. From the
+# steepest edge the search goes outward and moves on to another edge only across such a gap.
 @kernel
 def _choose(
     area: NDArray[np.float64],  # (K + 2,)
-    slope: NDArray[np.float64],  # (K + 2,)
+    pairs: NDArray[np.float64],  # (K + 2,)
     rim: NDArray[np.float64],  # (K + 2,)
     steps: int,
     noise: float,
     steep: float,
     least_px: int,
+    slope: NDArray[np.float64],  # (K + 2,) scratch
 ) -> int:
-    """Level of the outline: the lowest local maximum of the slope that is steep enough; 0: none."""
-    low = max(int(min(2.0 * noise, 0.4) * steps), int(0.15 * steps), 2)
-    high = int(0.8 * steps)
-    best = 0.0
+    """Level of the outline; 0: none."""
+    low = max(int(min(2.0 * noise, 0.45) * steps), int(0.12 * steps), 3)
+    high = int(0.85 * steps)
+    best = 0
+    slope[:] = 0.0
     for k in range(low, high + 1):
-        if area[k] >= least_px:
-            value = slope[k] * (0.6 if rim[k] > 0.0 else 1.0)
-            best = max(best, value)
-    for k in range(low, high + 1):
-        value = slope[k] * (0.6 if rim[k] > 0.0 else 1.0)
-        if value < steep * best or area[k] < least_px:
+        if area[k] < least_px:
+            break
+        crossed = gained = 0.0
+        for m in range(k - 2, k + 3):
+            crossed += pairs[m]
+            gained += area[m] - area[m + 1]
+        slope[k] = crossed / max(gained, 1.0) * area[k] ** 0.3 * (0.6 if rim[k] > 0.0 else 1.0)
+        if slope[k] > slope[best]:
+            best = k
+    if best == 0:
+        return 0
+    outer, valley = best, slope[best]
+    for k in range(best - 1, low - 1, -1):
+        valley = min(valley, slope[k])
+        if slope[k] < steep * slope[best] or area[k] > 6.0 * area[best]:
             continue
-        peak = k
-        while peak < high and area[peak + 1] >= least_px and slope[peak + 1] >= slope[peak]:
-            peak += 1
-        return peak
-    return 0
+        if valley < 0.7 * slope[k] and slope[k] >= slope[k - 1] and rim[k] == 0.0:
+            outer, valley = k, slope[k]
+    return outer

@@ -16,10 +16,12 @@ __all__ = ["RASTER_PX_PER_MM", "Delineation", "Outlines", "delineate"]
 RASTER_PX_PER_MM = 7.3
 """The raster on which the vendor measures."""
 
-_LINE_DEPTH = 3.5
-_LINE_MM = 1.6
+_LINE_DEPTH = 3.0
+_LINE_CONTRAST = 1.7
+_LINE_MM = 2.5
 _GLARE_LEVEL = 235.0
 _HOLE_MM = 0.6
+_FILL_ROUNDS = 3
 _LEAST_SD = 0.7
 _STIFF_MM2 = 6.0
 _BELL_MM = 1.1
@@ -27,7 +29,8 @@ _FAR_MM = 5.5
 _SKIN_MM = (0.7, 3.5)
 _LEAST_SKIN_MM2 = 8.0
 _LEVELS = 40
-_STEEP = 0.6
+_STEEP = 0.45
+_SPUR_PX = 2
 _LEAST_AREA_MM2 = 0.4
 _NO_CONTRAST = (2.0, 1.2)
 _FAINT_CONTRAST = (4.0, 2.0)
@@ -114,7 +117,7 @@ def delineate(batch: CropBatch) -> Outlines:
     -----
     1. Crops go onto a raster of 7.3 px/mm (triangle filter, as wide as the coarser of both) and
        into CIELAB, so that all that follows is metric.
-    2. Thin lines, dark or light, at least 1.6 mm long are hairs (closings and openings across four
+    2. Thin lines, dark or light, at least 2.5 mm long are hairs (closings and openings across four
        directions, after Lee et al. 1997); glare is where all channels are near white. Both are
        filled from beside.
     3. Skin is a plane per channel through pixels far from the centre, outliers left out.
@@ -200,13 +203,15 @@ def _look(batch: CropBatch) -> _Image:
     covered = cover > 0.5
     hair = np.empty(covered.shape, np.bool_)
     long_px = round(_LINE_MM * RASTER_PX_PER_MM)
-    lines.find_lines(np.ascontiguousarray(lab[..., 0]), _LINE_DEPTH, long_px, hair)
+    lines.find_lines(np.ascontiguousarray(lab[..., 0]), _LINE_DEPTH, _LINE_CONTRAST, long_px, hair)
     clear = covered & ~hair & ~(rgb.min(axis=3) > _GLARE_LEVEL)
-    filled = np.empty_like(clear)
-    lines.fill_holes(
-        clear, covered & ~clear, round(_HOLE_MM * RASTER_PX_PER_MM), lab, filled
-    )
-    return _Image(lab, clear, clear | filled, covered)
+    usable = clear.copy()
+    for _ in range(_FILL_ROUNDS):
+        filled = np.empty_like(clear)
+        reach = round(_HOLE_MM * RASTER_PX_PER_MM)
+        lines.fill_holes(usable, covered & ~usable, reach, lab, filled)
+        usable |= filled
+    return _Image(lab, clear, usable, covered)
 
 
 def _taps(source: int, mm_per_px: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -249,7 +254,7 @@ def _outline(image: _Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
     away, threshold, rim = np.empty(core.shape, np.int16), np.empty(n), np.empty(n)
     least_px = round(_LEAST_AREA_MM2 * RASTER_PX_PER_MM**2)
     region.outline(
-        field, seed, noise, _LEVELS, _STEEP, least_px, mask, share, away, threshold, rim
+        field, seed, noise, _LEVELS, _STEEP, least_px, _SPUR_PX, mask, share, away, threshold, rim
     )
     # The outline runs half a pixel before the first pixel of the other side.
     away_mm = (away / np.float32(3.0) - np.float32(0.5) * np.sign(away)) * np.float32(step)
@@ -274,9 +279,7 @@ def _stretch2(batch: CropBatch, usable: NDArray[np.bool_]) -> NDArray[np.float32
     return np.where(usable & (ratio > 0.0), ratio, np.float32(np.nan))
 
 
-def _status(
-    batch: CropBatch, image: _Image, skin: _Skin, found: _Found
-) -> NDArray[np.object_]:
+def _status(batch: CropBatch, image: _Image, skin: _Skin, found: _Found) -> NDArray[np.object_]:
     """One word a lesion: the first that applies, worst first."""
     near = np.hypot(*_axes_mm(image.lab.shape[1])) < 2.0
     covered = image.covered[:, near].mean(axis=1)
