@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
-_BINS = 2400
-
 
 @kernel
 def _median(values: NDArray[np.float32], count: int, bins: NDArray[np.int32]) -> float:
-    """Median of CIELAB values or their differences to 0.05; half a bin below, half above."""
+    """Median of CIELAB values, interpolated in bins of 0.05 from -60 on."""
     n_bins = bins.shape[0]
     bins[:] = 0
     for k in range(count):
@@ -21,7 +19,7 @@ def _median(values: NDArray[np.float32], count: int, bins: NDArray[np.int32]) ->
     below = 0
     for b in range(n_bins):
         if 2 * (below + bins[b]) >= count:
-            share = (0.5 * count - below) / bins[b]
+            share: float = (0.5 * count - below) / bins[b]
             return (b + share) / 20.0 - 60.0
         below += bins[b]
     return 0.0
@@ -43,8 +41,8 @@ def _solve(m: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.f
 
 
 # Median and median deviation first; then, per channel, a plane through the pixels that lie near
-# the median in all channels. The plane's slope is held back by `stiff_mm2`, so that skin seen on one
-# side only is not continued steeply to the other.
+# the median in all channels. The plane's slope is held back by `stiff_mm2`, so that skin seen on
+# one side only is not continued steeply to the other.
 @kernel
 def fit_skin(
     lab: NDArray[np.float32],  # (N, M, M, 3)
@@ -182,6 +180,34 @@ def find_core(
                     out_core[n, i, j] = usable[n, i, j]
 
 
+@kernel
+def _smooth(
+    raw: NDArray[np.float32],  # (M, M), changed
+    usable: NDArray[np.bool_],  # (M, M)
+    lines: NDArray[np.float32],  # (2, M, M) scratch
+    out: NDArray[np.float32],  # (M, M); -1 where not usable
+) -> None:
+    """Smooth by 1-2-1 both ways, usable pixels only; values stay above -0.99."""
+    size, two = raw.shape[0], np.float32(2.0)
+    weight = out
+    for i in range(size):
+        for j in range(size):
+            weight[i, j] = np.float32(1.0) if usable[i, j] else np.float32(0.0)
+            raw[i, j] = raw[i, j] * weight[i, j]
+    for i in range(size):
+        up, down = max(i - 1, 0), min(i + 1, size - 1)
+        for j in range(size):
+            lines[0, i, j] = raw[up, j] + two * raw[i, j] + raw[down, j]
+            lines[1, i, j] = weight[up, j] + two * weight[i, j] + weight[down, j]
+    for i in range(size):
+        for j in range(size):
+            left, right = max(j - 1, 0), min(j + 1, size - 1)
+            total = lines[0, i, left] + two * lines[0, i, j] + lines[0, i, right]
+            share = lines[1, i, left] + two * lines[1, i, j] + lines[1, i, right]
+            value = total / share if share > np.float32(0.0) else np.float32(0.0)
+            out[i, j] = max(value, np.float32(-0.99)) if usable[i, j] else np.float32(-1.0)
+
+
 # The direction is that of best separation with independent channels: the core's difference over
 # the variance of skin. Scaled so that skin is 0 and the core 1, then smoothed by 1-2-1 both ways.
 @kernel
@@ -201,6 +227,7 @@ def project(
     n_images, size = lab.shape[0], lab.shape[1]
     away = np.empty((size, size, 3), np.float32)
     raw = np.empty((size, size), np.float32)
+    lines = np.empty((2, size, size), np.float32)
     weight = np.empty(3)
     for n in range(n_images):
         _subtract(lab[n], plane[n], step_mm, away)
@@ -231,19 +258,10 @@ def project(
         for i in range(size):
             for j in range(size):
                 raw[i, j] = one * away[i, j, 0] + two * away[i, j, 1] + three * away[i, j, 2]
+        _smooth(raw, usable[n], lines, out_contrast[n])
         best = -1.0
         for i in range(size):
             for j in range(size):
-                if not usable[n, i, j]:
-                    continue
-                total = share = np.float32(0.0)
-                for r in range(max(i - 1, 0), min(i + 2, size)):
-                    for s in range(max(j - 1, 0), min(j + 2, size)):
-                        if usable[n, r, s]:
-                            w = np.float32((2 if r == i else 1) * (2 if s == j else 1))
-                            share += w
-                            total += w * raw[r, s]
-                out_contrast[n, i, j] = total / share
                 if core[n, i, j] and out_contrast[n, i, j] > best:
                     best = out_contrast[n, i, j]
                     out_seed[n] = i * size + j

@@ -48,20 +48,19 @@ def flood(
                 head[own] = i * size + j
 
 
-# A pair of neighbours crosses the outline at every level between their two: difference arrays first,
-# sums over the levels last.
+# A pair of neighbours crosses the outline at every level between their two: differences of counts
+# first, sums over the levels last.
 @kernel
 def edge_profile(
-    contrast: NDArray[np.float32],  # (M, M)
     join: NDArray[np.int16],  # (M, M)
+    contrast: NDArray[np.float32],  # (M, M), -1 where there is no skin
     out_area: NDArray[np.float64],  # (K + 2,) pixels of the region at each level
     out_pairs: NDArray[np.float64],  # (K + 2,) pairs of neighbours across its outline
-    out_slope: NDArray[np.float64],  # (K + 2,) mean difference of contrast over those pairs
     out_rim: NDArray[np.float64],  # (K + 2,) pixels at the rim of the image or beside no skin
 ) -> None:
-    """Size and edge of a region at every level."""
-    size, top = contrast.shape[0], out_area.shape[0] - 2
-    out_area[:], out_pairs[:], out_slope[:], out_rim[:] = 0.0, 0.0, 0.0, 0.0
+    """Size and outline of a region at every level."""
+    size, top = join.shape[0], out_area.shape[0] - 2
+    out_area[:], out_pairs[:], out_rim[:] = 0.0, 0.0, 0.0
     for i in range(size):
         for j in range(size):
             here = join[i, j]
@@ -70,107 +69,96 @@ def edge_profile(
                 out_rim[here] += 1.0
             for k in range(2):
                 r, s = i + k, j + 1 - k
-                if r == size or s == size:
+                if r == size or s == size or join[r, s] == here:
                     continue
                 low, high = min(here, join[r, s]), max(here, join[r, s])
-                if low == high:
-                    continue
-                step = abs(contrast[i, j] - contrast[r, s])
                 if min(contrast[i, j], contrast[r, s]) <= np.float32(-1.0):
                     out_rim[high] += 1.0
                     continue
                 out_pairs[low + 1] += 1.0
                 out_pairs[high + 1] -= 1.0
-                out_slope[low + 1] += step
-                out_slope[high + 1] -= step
     for k in range(1, top + 2):
         out_pairs[k] += out_pairs[k - 1]
-        out_slope[k] += out_slope[k - 1]
     for k in range(top, -1, -1):
         out_area[k] += out_area[k + 1]
         out_rim[k] += out_rim[k + 1]
-    for k in range(top + 2):
-        out_slope[k] = out_slope[k] / out_pairs[k] if out_pairs[k] > 0.5 else 0.0
 
 
 @kernel
 def fill(
-    join: NDArray[np.int16],  # (M, M)
+    join: NDArray[np.int16],  # (R, C)
     level: int,
-    stack: NDArray[np.int32],  # (M * M,) scratch
-    out_mask: NDArray[np.bool_],  # (M, M)
+    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    out_mask: NDArray[np.bool_],  # (R, C)
 ) -> None:
-    """Region at a level with its holes: all that cannot be reached from the image's rim."""
-    size = join.shape[0]
+    """Region at a level with its holes: all that cannot be reached from the rim."""
+    rows, cols = join.shape
     out_mask[:] = True
     count = 0
-    for k in range(size):
-        for i, j in ((0, k), (size - 1, k), (k, 0), (k, size - 1)):
-            if join[i, j] < level and out_mask[i, j]:
+    for i in range(rows):
+        for j in range(cols):
+            rim = i == 0 or j == 0 or i == rows - 1 or j == cols - 1
+            if rim and join[i, j] < level:
                 out_mask[i, j] = False
-                stack[count] = i * size + j
+                stack[count] = i * cols + j
                 count += 1
     while count > 0:
         count -= 1
-        row, col = stack[count] // size, stack[count] % size
-        for i in range(max(row - 1, 0), min(row + 2, size)):
-            for j in range(max(col - 1, 0), min(col + 2, size)):
+        row, col = stack[count] // cols, stack[count] % cols
+        for i in range(max(row - 1, 0), min(row + 2, rows)):
+            for j in range(max(col - 1, 0), min(col + 2, cols)):
                 if out_mask[i, j] and join[i, j] < level:
                     out_mask[i, j] = False
-                    stack[count] = i * size + j
+                    stack[count] = i * cols + j
                     count += 1
 
 
 @kernel
 def chamfer(
-    mask: NDArray[np.bool_],  # (M, M)
-    out: NDArray[np.int16],  # (M, M) thirds of a pixel: inside above 0, outside below
+    mask: NDArray[np.bool_],  # (R, C)
+    out: NDArray[np.int16],  # (R, C) thirds of a pixel: inside above 0, outside below
 ) -> None:
     """Distance to the other side of the outline, counted 3 a side step and 4 a diagonal one."""
-    size = mask.shape[0]
-    far = np.int16(3 * size)
-    for i in range(size):
-        for j in range(size):
-            best, here = far, mask[i, j]
-            if i > 0:
-                best = min(best, (out[i - 1, j] if mask[i - 1, j] == here else 0) + 3)
-                if j > 0:
-                    best = min(best, (out[i - 1, j - 1] if mask[i - 1, j - 1] == here else 0) + 4)
-                if j < size - 1:
-                    best = min(best, (out[i - 1, j + 1] if mask[i - 1, j + 1] == here else 0) + 4)
-            if j > 0:
-                best = min(best, (out[i, j - 1] if mask[i, j - 1] == here else 0) + 3)
-            out[i, j] = best
-    for i in range(size - 1, -1, -1):
-        for j in range(size - 1, -1, -1):
-            best, here = out[i, j], mask[i, j]
-            if i < size - 1:
-                best = min(best, (out[i + 1, j] if mask[i + 1, j] == here else 0) + 3)
-                if j > 0:
-                    best = min(best, (out[i + 1, j - 1] if mask[i + 1, j - 1] == here else 0) + 4)
-                if j < size - 1:
-                    best = min(best, (out[i + 1, j + 1] if mask[i + 1, j + 1] == here else 0) + 4)
-            if j < size - 1:
-                best = min(best, (out[i, j + 1] if mask[i, j + 1] == here else 0) + 3)
-            out[i, j] = best
-    for i in range(size):
-        for j in range(size):
+    rows, cols = mask.shape
+    for turn in range(2):
+        # Back to front in the second turn; `up` and `left` are what has been visited.
+        for a in range(rows):
+            i = a if turn == 0 else rows - 1 - a
+            up = i - 1 if turn == 0 else i + 1
+            for b in range(cols):
+                j = b if turn == 0 else cols - 1 - b
+                left = j - 1 if turn == 0 else j + 1
+                right = j + 1 if turn == 0 else j - 1
+                here = mask[i, j]
+                best = 3 * (rows + cols) if turn == 0 else int(out[i, j])
+                if a > 0:
+                    best = min(best, (out[up, j] if mask[up, j] == here else 0) + 3)
+                    if b > 0:
+                        best = min(best, (out[up, left] if mask[up, left] == here else 0) + 4)
+                    if b < cols - 1:
+                        best = min(best, (out[up, right] if mask[up, right] == here else 0) + 4)
+                if b > 0:
+                    best = min(best, (out[i, left] if mask[i, left] == here else 0) + 3)
+                out[i, j] = best
+    for i in range(rows):
+        for j in range(cols):
             if not mask[i, j]:
                 out[i, j] = -out[i, j]
 
 
 @kernel
 def band_median(
-    contrast: NDArray[np.float32],  # (M, M)
-    away: NDArray[np.int16],  # (M, M)
+    contrast: NDArray[np.float32],  # (R, C)
+    away: NDArray[np.int16],  # (R, C)
     low: int,
     high: int,
-    work: NDArray[np.float32],  # (M * M,) scratch
+    work: NDArray[np.float32],  # (R * C,) or more, scratch
 ) -> float:
     """Median contrast of the pixels with low <= away <= high; NaN if there are none."""
-    size, count = contrast.shape[0], 0
-    for i in range(size):
-        for j in range(size):
+    rows, cols = contrast.shape
+    count = 0
+    for i in range(rows):
+        for j in range(cols):
             if low <= away[i, j] <= high and contrast[i, j] > np.float32(-1.0):
                 work[count] = contrast[i, j]
                 count += 1
@@ -181,16 +169,16 @@ def band_median(
 
 @kernel
 def soften(
-    contrast: NDArray[np.float32],  # (M, M)
-    mask: NDArray[np.bool_],  # (M, M)
-    away: NDArray[np.int16],  # (M, M)
+    contrast: NDArray[np.float32],  # (R, C)
+    mask: NDArray[np.bool_],  # (R, C)
+    away: NDArray[np.int16],  # (R, C)
     threshold: float,
-    out_share: NDArray[np.float32],  # (M, M) share of the pixel inside the outline
+    out_share: NDArray[np.float32],  # (R, C) share of the pixel inside the outline
 ) -> None:
     """Share of each pixel inside: by how far its contrast lies from the threshold, at the edge."""
-    size = contrast.shape[0]
-    for i in range(size):
-        for j in range(size):
+    rows, cols = contrast.shape
+    for i in range(rows):
+        for j in range(cols):
             inside = mask[i, j]
             out_share[i, j] = 1.0 if inside else 0.0
             if away[i, j] < -4 or away[i, j] > 4 or contrast[i, j] <= np.float32(-1.0):
@@ -198,8 +186,8 @@ def soften(
             # A filled hole is inside and a cut spur outside, whatever the contrast.
             if inside != (contrast[i, j] >= threshold):
                 continue
-            up, down = contrast[max(i - 1, 0), j], contrast[min(i + 1, size - 1), j]
-            left, right = contrast[i, max(j - 1, 0)], contrast[i, min(j + 1, size - 1)]
+            up, down = contrast[max(i - 1, 0), j], contrast[min(i + 1, rows - 1), j]
+            left, right = contrast[i, max(j - 1, 0)], contrast[i, min(j + 1, cols - 1)]
             slope = 0.5 * np.sqrt((down - up) ** 2 + (right - left) ** 2)
             share = 0.5 + (contrast[i, j] - threshold) / max(slope, 1e-3)
             low, high = (0.5, 1.0) if inside else (0.0, 0.5)
@@ -208,31 +196,32 @@ def soften(
 
 @kernel
 def _keep_largest(
-    mask: NDArray[np.bool_],  # (M, M), changed
-    seen: NDArray[np.bool_],  # (M, M) scratch
-    stack: NDArray[np.int32],  # (M * M,) scratch
+    mask: NDArray[np.bool_],  # (R, C), changed
+    seen: NDArray[np.bool_],  # (R, C) scratch
+    stack: NDArray[np.int32],  # (R * C,) or more, scratch
 ) -> None:
     """Leave the largest 4-connected part of a mask."""
-    size, most, best = mask.shape[0], 0, -1
+    rows, cols = mask.shape
+    most, best = 0, -1
     for turn in range(2):
         seen[:] = False
-        for start in range(size * size):
+        for start in range(rows * cols):
             if turn == 1 and start != best:
                 continue
-            if not mask[start // size, start % size] or seen[start // size, start % size]:
+            if not mask[start // cols, start % cols] or seen[start // cols, start % cols]:
                 continue
             stack[0], count, done = start, 1, 0
-            seen[start // size, start % size] = True
+            seen[start // cols, start % cols] = True
             while done < count:
-                row, col = stack[done] // size, stack[done] % size
+                row, col = stack[done] // cols, stack[done] % cols
                 done += 1
                 for k in range(4):
                     i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
                     j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
-                    inside = 0 <= i < size and 0 <= j < size
+                    inside = 0 <= i < rows and 0 <= j < cols
                     if inside and mask[i, j] and not seen[i, j]:
                         seen[i, j] = True
-                        stack[count] = i * size + j
+                        stack[count] = i * cols + j
                         count += 1
             if count > most:
                 most, best = count, start
@@ -242,29 +231,77 @@ def _keep_largest(
 @kernel
 def _cut_spurs(
     reach: int,  # thirds of a pixel
-    mask: NDArray[np.bool_],  # (M, M), changed
-    away: NDArray[np.int16],  # (M, M) scratch
-    opened: NDArray[np.bool_],  # (M, M) scratch
-    distance: NDArray[np.int16],  # (M, M) scratch
-    stack: NDArray[np.int32],  # (M * M,) scratch
+    mask: NDArray[np.bool_],  # (R, C), changed
+    away: NDArray[np.int16],  # (R, C) scratch
+    opened: NDArray[np.bool_],  # (R, C) scratch
+    distance: NDArray[np.int16],  # (R, C) scratch
+    stack: NDArray[np.int32],  # (R * C,) or more, scratch
 ) -> None:
     """Take off what is narrower than twice the reach, unless nothing would be left."""
-    size, left = mask.shape[0], 0
+    rows, cols = mask.shape
+    left = 0
     chamfer(mask, away)
-    for i in range(size):
-        for j in range(size):
+    for i in range(rows):
+        for j in range(cols):
             opened[i, j] = away[i, j] > reach
             left += opened[i, j]
     if left == 0:
         return
     chamfer(opened, distance)
-    for i in range(size):
-        for j in range(size):
+    for i in range(rows):
+        for j in range(cols):
             mask[i, j] = mask[i, j] and distance[i, j] >= -reach - 4
     _keep_largest(mask, opened, stack)
 
 
-# The level of the steepest edge, or of a steep one outside of it, comes first. Then the threshold is put midway between what lies inside and outside of that edge.
+@kernel
+def _window(join: NDArray[np.int16], level: int, margin: int, out: NDArray[np.int64]) -> None:
+    """First and last row, first and last column (last ones excluded) around {join >= level}."""
+    size = join.shape[0]
+    out[0], out[1], out[2], out[3] = size, 0, size, 0
+    for i in range(size):
+        for j in range(size):
+            if join[i, j] >= level:
+                out[0], out[1] = min(out[0], i), max(out[1], i)
+                out[2], out[3] = min(out[2], j), max(out[3], j)
+    out[0], out[1] = max(out[0] - margin, 0), min(out[1] + margin + 1, size)
+    out[2], out[3] = max(out[2] - margin, 0), min(out[3] + margin + 1, size)
+
+
+# The threshold moves to midway between the medians inside and outside of the edge, two to five
+# pixels away from it. Then the mask is opened: hairs and bridges to neighbours go.
+@kernel
+def _refine(
+    contrast: NDArray[np.float32],  # (R, C)
+    join: NDArray[np.int16],  # (R, C)
+    level: int,
+    steps: int,
+    spur_px: int,
+    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    work: NDArray[np.float32],  # (R * C,) or more, scratch
+    out_mask: NDArray[np.bool_],  # (R, C)
+    out_share: NDArray[np.float32],  # (R, C)
+) -> int:
+    """Level, mask and soft mask of the region in its window."""
+    away, opened = np.empty(join.shape, np.int16), np.empty(join.shape, np.bool_)
+    distance = np.empty(join.shape, np.int16)
+    for _ in range(2):
+        fill(join, level, stack, out_mask)
+        chamfer(out_mask, away)
+        inner = band_median(contrast, away, 6, 14, work)
+        outer = band_median(contrast, away, -14, -6, work)
+        half = 0.5 * (inner + outer) * steps
+        if half == half:
+            level = min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
+    fill(join, level, stack, out_mask)
+    _cut_spurs(3 * spur_px, out_mask, away, opened, distance, stack)
+    chamfer(out_mask, away)
+    soften(contrast, out_mask, away, level / steps, out_share)
+    return level
+
+
+# The level of the steepest edge, or of a steep one outside of it, comes first; what follows looks at
+# a window around the region only, as large as the level may still make it.
 @kernel
 def outline(
     contrast: NDArray[np.float32],  # (N, M, M)
@@ -284,36 +321,35 @@ def outline(
     n_images, size = contrast.shape[0], contrast.shape[1]
     top = 2 * steps
     join = np.empty((size, size), np.int16)
-    scratch = np.empty(size * size, np.int32)
-    work = np.empty(size * size, np.float32)
+    stack, work = np.empty(size * size, np.int32), np.empty(size * size, np.float32)
     area, pairs = np.empty(top + 2), np.empty(top + 2)
     slope, rim = np.empty(top + 2), np.empty(top + 2)
-    opened, distance = np.empty((size, size), np.bool_), join.copy()
+    window = np.empty(4, np.int64)
     for n in range(n_images):
         out_mask[n], out_share[n], out_away[n] = False, 0.0, -3 * size
         out_threshold[n], out_rim[n] = np.nan, 0.0
         if seed[n] < 0:
             continue
-        flood(contrast[n], seed[n], steps, top, scratch, join)
-        edge_profile(contrast[n], join, area, pairs, slope, rim)
+        flood(contrast[n], seed[n], steps, top, stack, join)
+        edge_profile(join, contrast[n], area, pairs, rim)
         level = _choose(area, pairs, rim, steps, noise[n], steep, least_px, slope)
         if level < 1:
             continue
-        for _ in range(2):
-            fill(join, level, scratch, out_mask[n])
-            chamfer(out_mask[n], out_away[n])
-            inner = band_median(contrast[n], out_away[n], 6, 14, work)
-            outer = band_median(contrast[n], out_away[n], -14, -6, work)
-            half = 0.5 * (inner + outer) * steps
-            if half == half:
-                level = min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
+        _window(join, max(int(0.49 * level) - 1, 1), 6, window)
+        top_row, last_row, left, last_col = window
+        part = np.empty((last_row - top_row, last_col - left), np.bool_)
+        soft = np.empty(part.shape, np.float32)
+        level = _refine(
+            contrast[n, top_row:last_row, left:last_col].copy(),
+            join[top_row:last_row, left:last_col].copy(),
+            level, steps, spur_px, stack, work, part, soft,
+        )  # fmt: skip
         if area[level] < least_px:
             continue
-        fill(join, level, scratch, out_mask[n])
-        _cut_spurs(3 * spur_px, out_mask[n], out_away[n], opened, distance, scratch)
+        out_mask[n, top_row:last_row, left:last_col] = part
+        out_share[n, top_row:last_row, left:last_col] = soft
         chamfer(out_mask[n], out_away[n])
         out_threshold[n], out_rim[n] = level / steps, rim[level]
-        soften(contrast[n], out_mask[n], out_away[n], out_threshold[n], out_share[n])
 
 
 # Pairs across the outline over pixels gained per level: the harmonic mean of the slope along the

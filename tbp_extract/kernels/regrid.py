@@ -54,7 +54,8 @@ def _root(value: float, table: NDArray[np.float32]) -> float:
     place = value * np.float32(table.shape[0] - 2)
     k = np.int32(place)
     share = place - np.float32(k)
-    return table[k] + share * (table[k + 1] - table[k])
+    found: float = table[k] + share * (table[k + 1] - table[k])
+    return found
 
 
 @kernel

@@ -11,8 +11,8 @@ _ROW_STEP = (0, 1, 1, 1, 0, -1, -1, -1)
 _COL_STEP = (1, 1, 0, -1, -1, -1, 0, 1)
 
 
-# Moore's trace, clockwise from the first pixel in reading order: at each pixel the search starts just
-# behind the way it was entered by. It ends when the first step would be taken again.
+# Moore's trace, clockwise from the first pixel in reading order: at each pixel the search starts
+# just behind the way it was entered by. It ends when the first step would be taken again.
 @kernel
 def chain_length(
     mask: NDArray[np.bool_],  # (N, M, M) one connected region each
@@ -120,31 +120,35 @@ def mirror_distance(
 ) -> None:
     """Jaccard distance of soft regions and their mirror images about axes through the centroid."""
     size = share.shape[1]
+    place, weight = np.empty((size * size, 2)), np.empty(size * size)
     for n in range(share.shape[0]):
         out[n] = np.nan
         if not moment[n, 0] > 0.0:
             continue
         middle_row, middle_col = moment[n, 1], moment[n, 2]
         stride = max(int(math.sqrt(moment[n, 0] / dense_px)), 1)
+        count, total = 0, 0.0
+        for i in range(0, size, stride):
+            for j in range(0, size, stride):
+                if share[n, i, j] > 0.0:
+                    place[count, 0], place[count, 1] = i - middle_row, j - middle_col
+                    weight[count] = share[n, i, j]
+                    total += weight[count]
+                    count += 1
         for a in range(direction.shape[0]):
             down, right = direction[a, 0], direction[a, 1]
-            total = both = 0.0
-            for i in range(0, size, stride):
-                for j in range(0, size, stride):
-                    here = share[n, i, j]
-                    if here <= 0.0:
-                        continue
-                    y, x = i - middle_row, j - middle_col
-                    along = 2.0 * (y * down + x * right)
-                    row, col = along * down - y + middle_row, along * right - x + middle_col
-                    total += here
-                    r, s = int(math.floor(row)), int(math.floor(col))
-                    if r < 0 or s < 0 or r >= size - 1 or s >= size - 1:
-                        continue
-                    v, w = row - r, col - s
-                    upper = share[n, r, s] * (1.0 - w) + share[n, r, s + 1] * w
-                    lower = share[n, r + 1, s] * (1.0 - w) + share[n, r + 1, s + 1] * w
-                    both += min(here, upper * (1.0 - v) + lower * v)
+            both = 0.0
+            for k in range(count):
+                y, x = place[k, 0], place[k, 1]
+                along = 2.0 * (y * down + x * right)
+                row, col = along * down - y + middle_row, along * right - x + middle_col
+                if row < 0.0 or col < 0.0 or row >= size - 1 or col >= size - 1:
+                    continue
+                r, s = int(row), int(col)
+                v, w = row - r, col - s
+                upper = share[n, r, s] * (1.0 - w) + share[n, r, s + 1] * w
+                lower = share[n, r + 1, s] * (1.0 - w) + share[n, r + 1, s + 1] * w
+                both += min(weight[k], upper * (1.0 - v) + lower * v)
             out[n, a] = 1.0 - both / (2.0 * total - both) if total > 0.0 else np.nan
 
 

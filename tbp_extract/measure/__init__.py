@@ -1,6 +1,7 @@
 """From crops to columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from tbp_extract.measure.shape import measure_shape
 from tbp_extract.types import Candidates, CropBatch, LesionTable
 
 __all__ = ["measure_lesions"]
+
+_TOGETHER = 16
 
 
 def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
@@ -52,12 +55,38 @@ def _position(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
 
 
 def _lesion(batch: CropBatch) -> dict[str, NDArray[Any]]:
+    # A few at a time: all that is made on the way stays in the cache.
+    parts = [_measure(_rows(batch, k, k + _TOGETHER)) for k in range(0, len(batch), _TOGETHER)]
+    parts = parts or [_measure(batch)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _measure(batch: CropBatch) -> dict[str, NDArray[Any]]:
     outlines = delineate(batch)
     return {
         "tbp_ex_delineation": outlines.status,
         **measure_shape(outlines),
         **measure_colour(outlines),
     }
+
+
+def _rows(batch: CropBatch, first: int, last: int) -> CropBatch:
+    rows = slice(first, last)
+    frames = batch.frames
+    return CropBatch(
+        frames=replace(
+            frames,
+            candidate=frames.candidate[rows],
+            face=frames.face[rows],
+            origin_mm=frames.origin_mm[rows],
+            axes=frames.axes[rows],
+        ),
+        pixels=batch.pixels[rows],
+        covered=batch.covered[rows],
+        mm2_per_px=batch.mm2_per_px[rows],
+        texel_mm=batch.texel_mm[rows],
+        obliqueness_deg=batch.obliqueness_deg[rows],
+    )
 
 
 def _given(

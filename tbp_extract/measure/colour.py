@@ -38,10 +38,11 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     - C, H: hypot(A, B), atan2(B, A) in degrees; delta: inside minus around.
     - ``deltaLB``: mean over pixels inside of hypot(L - Lext, B - Bext).
     - ``deltaLBnorm``: 56.1 deltaLB / (Lext + 20), ours; within 5 % of the vendor's.
-    - ``color_std_mean``, ``radial_color_std_max``: spread of mean colour over eight sectors of rings
-      of 0.3 mm, from 0.3 mm below the outline on: mean and maximum over the rings. Ours; 0 for lesions
-      too small or thin to have a ring.
-    - ``norm_color``: 5 clip(color_std_mean/3.403, 0, 1) + 5 clip(radial_color_std_max/3.272, 0, 1).
+    - ``color_std_mean``, ``radial_color_std_max``: spread of mean colour over eight sectors of
+      rings of 0.3 mm, from 0.3 mm below the outline on: mean and maximum over the rings. Ours; 0
+      for lesions too small or thin to have a ring.
+    - ``norm_color``: 5 clip(color_std_mean/3.403, 0, 1)
+      + 5 clip(radial_color_std_max/3.272, 0, 1).
     """
     inside, around = _inside(outlines), _around(outlines)
     own, skin = np.empty((len(outlines), 4)), np.empty((len(outlines), 4))

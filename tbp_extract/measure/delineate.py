@@ -144,7 +144,7 @@ def delineate(batch: CropBatch) -> Outlines:
     first = _outline(image, skin, core)
     around = _around(first.away_mm, image.clear)
     again = _fit_skin(image, around)
-    enough = (again.count >= _LEAST_SKIN_MM2 * RASTER_PX_PER_MM**2) & (first.threshold > 0.0)
+    enough = (again.n_px >= _LEAST_SKIN_MM2 * RASTER_PX_PER_MM**2) & (first.threshold > 0.0)
     skin = _choose_skin(enough, again, skin)
     inner = first.mask & (first.away_mm > np.minimum(0.35, 0.5 * _depth_mm(first)))
     core = np.where(enough[:, None, None], inner & image.usable, core)
@@ -174,7 +174,7 @@ class _Image(NamedTuple):
 class _Skin(NamedTuple):
     plane: NDArray[np.float64]
     sd: NDArray[np.float64]
-    count: NDArray[np.int64]
+    n_px: NDArray[np.int64]
 
 
 class _Found(NamedTuple):
@@ -204,7 +204,7 @@ def _look(batch: CropBatch) -> _Image:
     hair = np.empty(covered.shape, np.bool_)
     long_px = round(_LINE_MM * RASTER_PX_PER_MM)
     lines.find_lines(np.ascontiguousarray(lab[..., 0]), _LINE_DEPTH, _LINE_CONTRAST, long_px, hair)
-    clear = covered & ~hair & ~(rgb.min(axis=3) > _GLARE_LEVEL)
+    clear = covered & ~hair & ~_glare(rgb)
     usable = clear.copy()
     for _ in range(_FILL_ROUNDS):
         filled = np.empty_like(clear)
@@ -212,6 +212,11 @@ def _look(batch: CropBatch) -> _Image:
         lines.fill_holes(usable, covered & ~usable, reach, lab, filled)
         usable |= filled
     return _Image(lab, clear, usable, covered)
+
+
+def _glare(rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
+    red, green, blue = (rgb[..., c] > _GLARE_LEVEL for c in range(3))
+    return np.asarray(red & green & blue)
 
 
 def _taps(source: int, mm_per_px: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -239,7 +244,7 @@ def _choose_skin(first: NDArray[np.bool_], one: _Skin, two: _Skin) -> _Skin:
     return _Skin(
         np.where(first[:, None, None], one.plane, two.plane),
         np.where(first[:, None], one.sd, two.sd),
-        np.where(first, one.count, two.count),
+        np.where(first, one.n_px, two.n_px),
     )
 
 
@@ -257,7 +262,8 @@ def _outline(image: _Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
         field, seed, noise, _LEVELS, _STEEP, least_px, _SPUR_PX, mask, share, away, threshold, rim
     )
     # The outline runs half a pixel before the first pixel of the other side.
-    away_mm = (away / np.float32(3.0) - np.float32(0.5) * np.sign(away)) * np.float32(step)
+    signed = away.astype(np.float32)
+    away_mm = (signed / np.float32(3.0) - np.float32(0.5) * np.sign(signed)) * np.float32(step)
     return _Found(mask, share, away_mm, threshold, rim, core_lab, noise)
 
 
@@ -290,7 +296,7 @@ def _status(batch: CropBatch, image: _Image, skin: _Skin, found: _Found) -> NDAr
     least_skin = _LEAST_SKIN_MM2 * RASTER_PX_PER_MM**2
     tests = (
         (Delineation.UNCOVERED, (covered < 0.75) | (batch.covered.mean(axis=(1, 2)) < 0.3)),
-        (Delineation.HAIR, (hidden > 0.5) | (skin.count < least_skin)),
+        (Delineation.HAIR, (hidden > 0.5) | (skin.n_px < least_skin)),
         (Delineation.NO_LESION, none),
         (Delineation.CLIPPED, found.rim > 0.0),
         (Delineation.FAINT, (far < _FAINT_CONTRAST[0]) | (sigma < _FAINT_CONTRAST[1])),

@@ -35,13 +35,14 @@ def measure_shape(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     skin is stretched alike in all directions, half of the error where it is in one.
 
     - ``perimeterMM``: 8-connected chain of the border pixels on the raster of 7.3 px/mm.
-    - ``clin_size_long_diam_mm``, ``minorAxisMM``: greatest and least distance of parallel lines that
-      hold the outline, in steps of 2 degrees.
+    - ``clin_size_long_diam_mm``, ``minorAxisMM``: greatest and least distance of parallel lines
+      that hold the outline, in steps of 2 degrees.
     - ``eccentricity``: of the ellipse with the outline's second moments.
-    - ``symm_2axis``: least Jaccard distance of the region and its mirror image about an axis through
-      the centroid, over axes in steps of 5 degrees; ``symm_2axis_angle``: that axis, clockwise from
-      the image's rows.
-    - ``norm_border``: 5 clip((P^2/A - 12.566) / (40 - 12.566), 0, 1) + 5 clip(symm_2axis/0.675, 0, 1).
+    - ``symm_2axis``: least Jaccard distance of the region and its mirror image about an axis
+      through the centroid, over axes in steps of 5 degrees; ``symm_2axis_angle``: that axis,
+      clockwise from the image's rows.
+    - ``norm_border``: 5 clip((P^2/A - 12.566) / (40 - 12.566), 0, 1)
+      + 5 clip(symm_2axis/0.675, 0, 1).
     """
     n = len(outlines)
     moment, chain, ratio = np.empty((n, 6)), np.empty(n), np.empty(n)
@@ -81,7 +82,7 @@ def norm_border(
 
 
 def _directions(step_deg: float) -> NDArray[np.float64]:
-    """(A, 2) unit vectors over half a turn: down and right; the first points right."""
+    """List unit vectors over half a turn, (A, 2) down and right; the first points right."""
     angle = np.radians(np.arange(0.0, 180.0, step_deg))
     return np.stack((np.sin(angle), np.cos(angle)), axis=1)
 
