@@ -300,8 +300,8 @@ def _refine(
     return level
 
 
-# The level of the steepest edge, or of a steep one outside of it, comes first; what follows looks at
-# a window around the region only, as large as the level may still make it.
+# The level of the steepest edge, or of a steep one outside of it, comes first; what follows looks
+# at a window around the region only, as large as the level may still make it.
 @kernel
 def outline(
     contrast: NDArray[np.float32],  # (N, M, M)
@@ -353,8 +353,9 @@ def outline(
 
 
 # Pairs across the outline over pixels gained per level: the harmonic mean of the slope along the
-# outline, to which size adds weight, as small dark spots within a lesion have steep edges. It falls where the region leaks, and between the edges of a lesion of two tones. From the
-# steepest edge the search goes outward and moves on to another edge only across such a gap.
+# outline, to which size adds weight, as small dark spots within a lesion have steep edges. It falls
+# where the region leaks, and between the edges of a lesion of two tones. From the steepest edge the
+# search goes outward and moves on to another edge only across such a gap.
 @kernel
 def _choose(
     area: NDArray[np.float64],  # (K + 2,)
