@@ -98,7 +98,7 @@ def _keep_long(
     stack: NDArray[np.int32],  # (M * M,)
     out: NDArray[np.bool_],  # (M, M)
 ) -> None:
-    """Mark the parts that are long enough, along row or column, and no thicker than lines."""
+    """Mark the parts that are long enough, along row or column, and leave most of their box."""
     size = seen.shape[0]
     for start in range(size * size):
         if seen[start // size, start % size] != 1:
@@ -111,7 +111,8 @@ def _keep_long(
             top, bottom = min(top, row), max(bottom, row)
             left, right = min(left, col), max(right, col)
         length = max(bottom - top, right - left) + 1
-        if length >= least_px and count <= 5 * length:
+        room = (bottom - top + 1) * (right - left + 1)
+        if length >= least_px and count <= max(5 * length, 0.3 * room):
             for k in range(count):
                 out[stack[k] // size, stack[k] % size] = True
 
@@ -123,7 +124,7 @@ def _keep_long(
 def find_lines(
     light: NDArray[np.float32],  # (N, M, M) lightness
     depth: float,  # least difference from what lies beside
-    contrast: float,  # and least difference in units of the usual one (median of the rows' medians)
+    contrast: float,  # least difference over the usual one: median of each fourth row's median
     least_px: int,  # least length
     out: NDArray[np.bool_],  # (N, M, M)
 ) -> None:
@@ -135,7 +136,8 @@ def find_lines(
     buffers = np.empty((2, across * across), np.float32)
     seen = np.empty((size, size), np.int8)
     stack = np.empty(size * size, np.int32)
-    usual = np.empty(size, np.float32)
+    rows = (size + 3) // 4
+    usual = np.empty(rows, np.float32)
     for n in range(n_images):
         for i in range(across):
             row = min(max(i - 4, 0), size - 1)
@@ -143,8 +145,8 @@ def find_lines(
             padded[i, :4] = light[n, row, 0]
             padded[i, size + 4 :] = light[n, row, size - 1]
         _jump(padded.ravel(), across, buffers, jump.ravel())
-        for i in range(size):
-            usual[i] = np.median(jump[i + 4, 4 : size + 4])
+        for i in range(rows):
+            usual[i] = np.median(jump[4 * i + 4, 4 : size + 4])
         enough = max(depth, contrast * np.median(usual))
         for i in range(size):
             for j in range(size):

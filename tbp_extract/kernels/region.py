@@ -14,21 +14,24 @@ def flood(
     contrast: NDArray[np.float32],  # (M, M)
     seed: int,  # flat index
     steps: int,  # levels per unit of contrast
+    least: int,  # lowest level
     top: int,  # highest level
     after: NDArray[np.int32],  # (M * M,) scratch
     out_join: NDArray[np.int16],  # (M, M) level at which a pixel joins; 0: never
+    out_box: NDArray[np.int64],  # (4,) first and last row, first and last column of the region
 ) -> None:
     """Grow a region from a seed through all levels."""
     size = contrast.shape[0]
     head = np.full(top + 1, -1, np.int32)
     out_join[:] = 0
+    out_box[0], out_box[1], out_box[2], out_box[3] = size, -1, size, -1
     level = min(int(contrast[seed // size, seed % size] * steps), top)
-    if level < 1:
+    if level < least:
         return
     head[level] = seed
     after[seed] = -1
     out_join[seed // size, seed % size] = -1
-    while level > 0:
+    while level >= least:
         pixel = head[level]
         if pixel < 0:
             level -= 1
@@ -36,13 +39,15 @@ def flood(
         head[level] = after[pixel]
         row, col = pixel // size, pixel % size
         out_join[row, col] = level
+        out_box[0], out_box[1] = min(out_box[0], row), max(out_box[1], row)
+        out_box[2], out_box[3] = min(out_box[2], col), max(out_box[3], col)
         for k in range(4):
             i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
             j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
             if i < 0 or j < 0 or i >= size or j >= size or out_join[i, j] != 0:
                 continue
             own = min(int(contrast[i, j] * steps), level)
-            if own >= 1:
+            if own >= least:
                 out_join[i, j] = -1
                 after[i * size + j] = head[own]
                 head[own] = i * size + j
@@ -54,6 +59,7 @@ def flood(
 def edge_profile(
     join: NDArray[np.int16],  # (M, M)
     contrast: NDArray[np.float32],  # (M, M), -1 where there is no skin
+    box: NDArray[np.int64],  # (4,) of `flood`
     out_area: NDArray[np.float64],  # (K + 2,) pixels of the region at each level
     out_pairs: NDArray[np.float64],  # (K + 2,) pairs of neighbours across its outline
     out_rim: NDArray[np.float64],  # (K + 2,) pixels at the rim of the image or beside no skin
@@ -61,8 +67,8 @@ def edge_profile(
     """Size and outline of a region at every level."""
     size, top = join.shape[0], out_area.shape[0] - 2
     out_area[:], out_pairs[:], out_rim[:] = 0.0, 0.0, 0.0
-    for i in range(size):
-        for j in range(size):
+    for i in range(max(box[0] - 1, 0), min(box[1] + 2, size)):
+        for j in range(max(box[2] - 1, 0), min(box[3] + 2, size)):
             here = join[i, j]
             out_area[here] += 1.0
             if here > 0 and (i == 0 or j == 0 or i == size - 1 or j == size - 1):
@@ -255,17 +261,58 @@ def _cut_spurs(
 
 
 @kernel
-def _window(join: NDArray[np.int16], level: int, margin: int, out: NDArray[np.int64]) -> None:
-    """First and last row, first and last column (last ones excluded) around {join >= level}."""
+def _window(
+    join: NDArray[np.int16],  # (M, M)
+    box: NDArray[np.int64],  # (4,) of `flood`
+    level: int,
+    margin: int,
+    out: NDArray[np.int64],  # (4,) first row, row after the last, the same for columns
+) -> None:
+    """Rows and columns around {join >= level}."""
     size = join.shape[0]
     out[0], out[1], out[2], out[3] = size, 0, size, 0
-    for i in range(size):
-        for j in range(size):
+    for i in range(box[0], box[1] + 1):
+        for j in range(box[2], box[3] + 1):
             if join[i, j] >= level:
                 out[0], out[1] = min(out[0], i), max(out[1], i)
                 out[2], out[3] = min(out[2], j), max(out[3], j)
     out[0], out[1] = max(out[0] - margin, 0), min(out[1] + margin + 1, size)
     out[2], out[3] = max(out[2] - margin, 0), min(out[3] + margin + 1, size)
+
+
+# As `chamfer` outside of the mask, without its tests: what lies in the row above comes first, along
+# memory, then what lies to the left; then the same from below and from the right.
+@kernel
+def _away_outside(
+    mask: NDArray[np.bool_],  # (M, M)
+    line: NDArray[np.int16],  # (M + 2,) scratch
+    out: NDArray[np.int16],  # (M, M) thirds of a pixel, 0 inside and below 0 outside
+) -> None:
+    """Distance of pixels outside to the nearest pixel inside."""
+    size = mask.shape[0]
+    far = np.int16(6 * size)
+    for turn in range(2):
+        line[:] = far
+        for a in range(size):
+            i = a if turn == 0 else size - 1 - a
+            row = out[i]
+            for j in range(size):
+                step = min(line[j] + 4, line[j + 1] + 3, line[j + 2] + 4)
+                if turn == 0:
+                    row[j] = 0 if mask[i, j] else min(step, far)
+                else:
+                    row[j] = min(row[j], step)
+            if turn == 0:
+                for j in range(1, size):
+                    row[j] = min(row[j], row[j - 1] + 3)
+            else:
+                for j in range(size - 2, -1, -1):
+                    row[j] = min(row[j], row[j + 1] + 3)
+            for j in range(size):
+                line[j + 1] = row[j]
+    for i in range(size):
+        for j in range(size):
+            out[i, j] = -out[i, j]
 
 
 # The threshold moves to midway between the medians inside and outside of the edge, two to five
@@ -281,22 +328,23 @@ def _refine(
     work: NDArray[np.float32],  # (R * C,) or more, scratch
     out_mask: NDArray[np.bool_],  # (R, C)
     out_share: NDArray[np.float32],  # (R, C)
+    out_away: NDArray[np.int16],  # (R, C) as `chamfer`
 ) -> int:
     """Level, mask and soft mask of the region in its window."""
-    away, opened = np.empty(join.shape, np.int16), np.empty(join.shape, np.bool_)
+    opened = np.empty(join.shape, np.bool_)
     distance = np.empty(join.shape, np.int16)
     for _ in range(2):
         fill(join, level, stack, out_mask)
-        chamfer(out_mask, away)
-        inner = band_median(contrast, away, 6, 14, work)
-        outer = band_median(contrast, away, -14, -6, work)
+        chamfer(out_mask, out_away)
+        inner = band_median(contrast, out_away, 6, 14, work)
+        outer = band_median(contrast, out_away, -14, -6, work)
         half = 0.5 * (inner + outer) * steps
         if half == half:
             level = min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
     fill(join, level, stack, out_mask)
-    _cut_spurs(3 * spur_px, out_mask, away, opened, distance, stack)
-    chamfer(out_mask, away)
-    soften(contrast, out_mask, away, level / steps, out_share)
+    _cut_spurs(3 * spur_px, out_mask, out_away, opened, distance, stack)
+    chamfer(out_mask, out_away)
+    soften(contrast, out_mask, out_away, level / steps, out_share)
     return level
 
 
@@ -324,31 +372,34 @@ def outline(
     stack, work = np.empty(size * size, np.int32), np.empty(size * size, np.float32)
     area, pairs = np.empty(top + 2), np.empty(top + 2)
     slope, rim = np.empty(top + 2), np.empty(top + 2)
-    window = np.empty(4, np.int64)
+    box, window, line = np.empty(4, np.int64), np.empty(4, np.int64), np.empty(size + 2, np.int16)
     for n in range(n_images):
         out_mask[n], out_share[n], out_away[n] = False, 0.0, -3 * size
         out_threshold[n], out_rim[n] = np.nan, 0.0
         if seed[n] < 0:
             continue
-        flood(contrast[n], seed[n], steps, top, stack, join)
-        edge_profile(join, contrast[n], area, pairs, rim)
-        level = _choose(area, pairs, rim, steps, noise[n], steep, least_px, slope)
+        low = max(int(min(2.0 * noise[n], 0.45) * steps), int(0.12 * steps), 3)
+        least = max(int(0.49 * low) - 2, 1)
+        flood(contrast[n], seed[n], steps, least, top, stack, join, box)
+        edge_profile(join, contrast[n], box, area, pairs, rim)
+        level = _choose(area, pairs, rim, steps, low, steep, least_px, slope)
         if level < 1:
             continue
-        _window(join, max(int(0.49 * level) - 1, 1), 6, window)
+        _window(join, box, max(int(0.49 * level) - 1, 1), 6, window)
         top_row, last_row, left, last_col = window
         part = np.empty((last_row - top_row, last_col - left), np.bool_)
-        soft = np.empty(part.shape, np.float32)
+        soft, depth = np.empty(part.shape, np.float32), np.empty(part.shape, np.int16)
         level = _refine(
             contrast[n, top_row:last_row, left:last_col].copy(),
             join[top_row:last_row, left:last_col].copy(),
-            level, steps, spur_px, stack, work, part, soft,
+            level, steps, spur_px, stack, work, part, soft, depth,
         )  # fmt: skip
         if area[level] < least_px:
             continue
         out_mask[n, top_row:last_row, left:last_col] = part
         out_share[n, top_row:last_row, left:last_col] = soft
-        chamfer(out_mask[n], out_away[n])
+        _away_outside(out_mask[n], line, out_away[n])
+        out_away[n, top_row:last_row, left:last_col] += np.maximum(depth, 0)
         out_threshold[n], out_rim[n] = level / steps, rim[level]
 
 
@@ -362,13 +413,12 @@ def _choose(
     pairs: NDArray[np.float64],  # (K + 2,)
     rim: NDArray[np.float64],  # (K + 2,)
     steps: int,
-    noise: float,
+    low: int,
     steep: float,
     least_px: int,
     slope: NDArray[np.float64],  # (K + 2,) scratch
 ) -> int:
     """Level of the outline; 0: none."""
-    low = max(int(min(2.0 * noise, 0.45) * steps), int(0.12 * steps), 3)
     high = int(0.85 * steps)
     best = 0
     slope[:] = 0.0

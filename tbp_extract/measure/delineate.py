@@ -27,7 +27,7 @@ _STIFF_MM2 = 6.0
 _BELL_MM = 1.1
 _FAR_MM = 5.5
 _SKIN_MM = (0.7, 3.5)
-_LEAST_SKIN_MM2 = 8.0
+_LEAST_SKIN_PX = 200
 _LEVELS = 40
 _STEEP = 0.45
 _SPUR_PX = 2
@@ -136,15 +136,15 @@ def delineate(batch: CropBatch) -> Outlines:
     """
     image = _look(batch)
     far = np.hypot(*_axes_mm(image.lab.shape[1])) > min(_FAR_MM, 0.36 * batch.frames.extent_mm)
-    skin = _fit_skin(image, image.clear & far)
+    skin = _fit_skin(image, image.clear & far & _every_second(image))
     core = np.empty(image.clear.shape, np.bool_)
     contrast.find_core(
         image.lab, image.usable, skin.plane, skin.sd, 1.0 / RASTER_PX_PER_MM, _BELL_MM, core
     )
     first = _outline(image, skin, core)
-    around = _around(first.away_mm, image.clear)
+    around = _around(first.away_mm, image.clear) & _every_second(image)
     again = _fit_skin(image, around)
-    enough = (again.n_px >= _LEAST_SKIN_MM2 * RASTER_PX_PER_MM**2) & (first.threshold > 0.0)
+    enough = (again.n_px >= _LEAST_SKIN_PX) & (first.threshold > 0.0)
     skin = _choose_skin(enough, again, skin)
     inner = first.mask & (first.away_mm > np.minimum(0.35, 0.5 * _depth_mm(first)))
     core = np.where(enough[:, None, None], inner & image.usable, core)
@@ -271,6 +271,12 @@ def _around(away_mm: NDArray[np.float32], clear: NDArray[np.bool_]) -> NDArray[n
     return np.asarray(clear & (away_mm < -_SKIN_MM[0]) & (away_mm > -_SKIN_MM[1]))
 
 
+def _every_second(image: _Image) -> NDArray[np.bool_]:
+    """Mark pixels as on a checkerboard: enough to fit a plane."""
+    size = image.clear.shape[1]
+    return np.asarray(np.indices((size, size)).sum(axis=0) % 2 == 0)
+
+
 def _depth_mm(found: _Found) -> NDArray[np.float32]:
     return np.asarray(found.away_mm.max(axis=(1, 2), keepdims=True))
 
@@ -293,10 +299,9 @@ def _status(batch: CropBatch, image: _Image, skin: _Skin, found: _Found) -> NDAr
     far = np.linalg.norm(found.core_lab, axis=1)
     sigma = 1.0 / found.noise
     none = np.isnan(found.threshold) | ~(far >= _NO_CONTRAST[0]) | ~(sigma >= _NO_CONTRAST[1])
-    least_skin = _LEAST_SKIN_MM2 * RASTER_PX_PER_MM**2
     tests = (
         (Delineation.UNCOVERED, (covered < 0.75) | (batch.covered.mean(axis=(1, 2)) < 0.3)),
-        (Delineation.HAIR, (hidden > 0.5) | (skin.n_px < least_skin)),
+        (Delineation.HAIR, (hidden > 0.5) | (skin.n_px < _LEAST_SKIN_PX)),
         (Delineation.NO_LESION, none),
         (Delineation.CLIPPED, found.rim > 0.0),
         (Delineation.FAINT, (far < _FAINT_CONTRAST[0]) | (sigma < _FAINT_CONTRAST[1])),

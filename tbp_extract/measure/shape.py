@@ -10,7 +10,7 @@ __all__ = ["measure_shape"]
 
 _WIDTH_STEP_DEG = 2.0
 _AXIS_STEP_DEG = 5.0
-_DENSE_PX = 700.0
+_DENSE_PX = 400.0
 _ROUND_RATIO, _ROUGH_RATIO = 12.566, 40.0
 _MOST_ASYMMETRY = 0.675
 

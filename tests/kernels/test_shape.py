@@ -73,7 +73,10 @@ def test_mirror_distance_matches_whole_images() -> None:
 
 
 def test_an_image_without_region_has_no_values() -> None:
-    empty, moment, width, length = np.zeros((1, 9, 9), np.float32), *map(np.empty, ((1, 6), (1, 2), 1))
+    empty, moment, width, length = (
+        np.zeros((1, 9, 9), np.float32),
+        *map(np.empty, ((1, 6), (1, 2), 1)),
+    )
     shape.moments(empty, moment)
     shape.widths(empty > 0, empty, directions(90.0), width)
     shape.chain_length(empty > 0, length)

@@ -23,12 +23,13 @@ def find_lines(
 ) -> NDArray[np.bool_]:
     """Long, thin parts of where the jump is high, one image."""
     height = jump(light)
-    usual = np.median(np.median(height, axis=1))
+    usual = np.median(np.median(height[::4], axis=1))
     label, count = ndimage.label(height > max(depth, contrast * usual), np.ones((3, 3)))
     out = np.zeros(light.shape, np.bool_)
     for k, box in enumerate(ndimage.find_objects(label), start=1):
         length = max(s.stop - s.start for s in box)
-        if length >= least_px and (label == k).sum() <= 5 * length:
+        room = np.prod([s.stop - s.start for s in box])
+        if length >= least_px and (label == k).sum() <= max(5 * length, 0.3 * room):
             out |= label == k
     assert count == label.max()
     return out
