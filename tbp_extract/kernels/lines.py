@@ -98,7 +98,7 @@ def _keep_long(
     stack: NDArray[np.int32],  # (M * M,)
     out: NDArray[np.bool_],  # (M, M)
 ) -> None:
-    """Mark the parts that are long enough, along row or column, and leave most of their box."""
+    """Mark the parts that are long enough and leave most of their box."""
     size = seen.shape[0]
     for start in range(size * size):
         if seen[start // size, start % size] != 1:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.kernels import contrast, lines, region, regrid
+from tbp_extract.kernels import contrast, edge, lines, region, regrid
 from tbp_extract.measure.lab import rgb_to_lab
 from tbp_extract.types import CropBatch
 
@@ -258,13 +258,18 @@ def _outline(image: _Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
     mask, share = np.empty(core.shape, np.bool_), np.empty(core.shape, np.float32)
     away, threshold, rim = np.empty(core.shape, np.int16), np.empty(n), np.empty(n)
     least_px = round(_LEAST_AREA_MM2 * RASTER_PX_PER_MM**2)
-    region.outline(
-        field, seed, noise, _LEVELS, _STEEP, least_px, _SPUR_PX, mask, share, away, threshold, rim
-    )
+    join, box = np.empty(core.shape, np.int16), np.empty((n, 4), np.int64)
+    level = np.empty(n, np.int64)
+    area, at_rim = np.empty((n, 2 * _LEVELS + 2)), np.empty((n, 2 * _LEVELS + 2))
+    region.grow(field, seed, noise, _LEVELS, _STEEP, least_px, join, box, level, area, at_rim)
+    edge.outline(
+        field, join, box, level, area, at_rim, _LEVELS, least_px, _SPUR_PX,
+        mask, share, away, threshold, rim,
+    )  # fmt: skip
     # The outline runs half a pixel before the first pixel of the other side.
     signed = away.astype(np.float32)
-    away_mm = (signed / np.float32(3.0) - np.float32(0.5) * np.sign(signed)) * np.float32(step)
-    return _Found(mask, share, away_mm, threshold, rim, core_lab, noise)
+    away_mm = (signed / 3.0 - 0.5 * np.sign(signed)) * step
+    return _Found(mask, share, away_mm.astype(np.float32), threshold, rim, core_lab, noise)
 
 
 def _around(away_mm: NDArray[np.float32], clear: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ def soft_ellipse(
     turn = np.radians(angle_deg)
     u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     inside = (u / long) ** 2 + (v / short) ** 2 <= 0.25
-    return inside.reshape(size, 4, size, 4).mean(axis=(1, 3)).astype(np.float32)
+    return np.asarray(inside.reshape(size, 4, size, 4).mean(axis=(1, 3)), np.float32)
 
 
 def directions(step_deg: float) -> NDArray[np.float64]:
@@ -35,7 +35,8 @@ def directions(step_deg: float) -> NDArray[np.float64]:
 )
 def test_chain_steps_are_one_and_root_two(pixels: list[tuple[int, int]], length: float) -> None:
     mask = np.zeros((1, 7, 7), np.bool_)
-    mask[0, *zip(*pixels, strict=True)] = True
+    for row, col in pixels:
+        mask[0, row, col] = True
     out = np.empty(1)
     shape.chain_length(mask, out)
     assert out[0] == pytest.approx(length)
@@ -73,10 +74,8 @@ def test_mirror_distance_matches_whole_images() -> None:
 
 
 def test_an_image_without_region_has_no_values() -> None:
-    empty, moment, width, length = (
-        np.zeros((1, 9, 9), np.float32),
-        *map(np.empty, ((1, 6), (1, 2), 1)),
-    )
+    empty, moment = np.zeros((1, 9, 9), np.float32), np.empty((1, 6))
+    width, length = np.empty((1, 2)), np.empty(1)
     shape.moments(empty, moment)
     shape.widths(empty > 0, empty, directions(90.0), width)
     shape.chain_length(empty > 0, length)

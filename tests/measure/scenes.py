@@ -56,7 +56,7 @@ def crop(
         lab += _offset(spot, y, x)
     rgb = lab_to_rgb(lab).reshape(size_px, SPLIT, size_px, SPLIT, 3).mean(axis=(1, 3))
     rgb += rng.normal(0.0, 0.5 * noise, rgb.shape)
-    return np.rint(np.clip(rgb, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(rgb, 0, 255)), np.uint8)
 
 
 def _offset(spot: Spot, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
