@@ -1,16 +1,22 @@
 """From crops to columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.columns import check_names
+from tbp_extract.measure.colour import measure_colour
+from tbp_extract.measure.delineate import delineate
 from tbp_extract.measure.quality import crop_quality
+from tbp_extract.measure.shape import measure_shape
 from tbp_extract.types import Candidates, CropBatch, LesionTable
 
 __all__ = ["measure_lesions"]
+
+_TOGETHER = 16
 
 
 def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
@@ -26,14 +32,18 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
     Returns
     -------
     LesionTable
-        N rows. Values that the source gave stand as given; what is not measured has no column.
+        N rows. Values that the source gave stand as given; what could not be measured is NaN.
     """
     index = batch.frames.candidate
     columns: dict[str, NDArray[Any]] = {
         **_position(batch),
         **crop_quality(batch),
-        "clin_size_long_diam_mm": candidates.diameter_mm[index].astype(np.float64),
-        **_given(candidates.extra, index),
+        **_lesion(batch),
+    }
+    diameter = candidates.diameter_mm[index].astype(np.float64)
+    columns |= {
+        "clin_size_long_diam_mm": _first_known(diameter, columns["clin_size_long_diam_mm"]),
+        **_given(candidates.extra, index, columns),
     }
     check_names(columns)
     return LesionTable(columns)
@@ -44,11 +54,57 @@ def _position(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
     return {"tbp_lv_x": x, "tbp_lv_y": y, "tbp_lv_z": z}
 
 
-def _given(extra: Mapping[str, NDArray[Any]], index: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+def _lesion(batch: CropBatch) -> dict[str, NDArray[Any]]:
+    # A few at a time: all that is made on the way stays in the cache.
+    parts = [_measure(_rows(batch, k, k + _TOGETHER)) for k in range(0, len(batch), _TOGETHER)]
+    parts = parts or [_measure(batch)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _measure(batch: CropBatch) -> dict[str, NDArray[Any]]:
+    outlines = delineate(batch)
+    return {
+        "tbp_ex_delineation": outlines.status,
+        **measure_shape(outlines),
+        **measure_colour(outlines),
+    }
+
+
+def _rows(batch: CropBatch, first: int, last: int) -> CropBatch:
+    rows = slice(first, last)
+    frames = batch.frames
+    return CropBatch(
+        frames=replace(
+            frames,
+            candidate=frames.candidate[rows],
+            face=frames.face[rows],
+            origin_mm=frames.origin_mm[rows],
+            axes=frames.axes[rows],
+        ),
+        pixels=batch.pixels[rows],
+        covered=batch.covered[rows],
+        mm2_per_px=batch.mm2_per_px[rows],
+        texel_mm=batch.texel_mm[rows],
+        obliqueness_deg=batch.obliqueness_deg[rows],
+    )
+
+
+def _given(
+    extra: Mapping[str, NDArray[Any]],
+    index: NDArray[np.int32],
+    measured: Mapping[str, NDArray[Any]],
+) -> dict[str, NDArray[Any]]:
     # A list may carry coordinates of its own; the place on the skin is the one that holds.
     ours = {"tbp_lv_x", "tbp_lv_y", "tbp_lv_z"}
     return {
-        name: values[index]
+        name: _first_known(values[index], measured.get(name))
         for name, values in extra.items()
         if name.startswith("tbp_lv_") and name not in ours
     }
+
+
+def _first_known(given: NDArray[Any], measured: NDArray[Any] | None) -> NDArray[Any]:
+    """Values as given; where a number is missing, what was measured."""
+    if measured is None or given.dtype.kind != "f":
+        return given
+    return np.where(np.isnan(given), measured, given)

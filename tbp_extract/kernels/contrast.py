@@ -1,0 +1,267 @@
+"""How far each pixel lies from its surrounding skin towards the lesion's own colour."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.kernels import kernel
+
+
+@kernel
+def _median(values: NDArray[np.float32], count: int, bins: NDArray[np.int32]) -> float:
+    """Median of CIELAB values, interpolated in bins of 0.05 from -60 on."""
+    n_bins = bins.shape[0]
+    bins[:] = 0
+    for k in range(count):
+        place = np.int32((values[k] + np.float32(60.0)) * np.float32(20.0))
+        bins[min(max(place, 0), n_bins - 1)] += 1
+    below = 0
+    for b in range(n_bins):
+        if 2 * (below + bins[b]) >= count:
+            share: float = (0.5 * count - below) / bins[b]
+            return (b + share) / 20.0 - 60.0
+        below += bins[b]
+    return 0.0
+
+
+@kernel
+def _solve(m: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Solve a symmetric 3 x 3 system (Cramer); m (3, 3), right (3,), out (3,)."""
+    c0 = m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1]
+    c1 = m[1, 2] * m[2, 0] - m[1, 0] * m[2, 2]
+    c2 = m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0]
+    det = m[0, 0] * c0 + m[0, 1] * c1 + m[0, 2] * c2
+    c4 = m[0, 0] * m[2, 2] - m[0, 2] * m[2, 0]
+    c5 = m[0, 1] * m[2, 0] - m[0, 0] * m[2, 1]
+    c8 = m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
+    out[0] = (c0 * right[0] + c1 * right[1] + c2 * right[2]) / det
+    out[1] = (c1 * right[0] + c4 * right[1] + c5 * right[2]) / det
+    out[2] = (c2 * right[0] + c5 * right[1] + c8 * right[2]) / det
+
+
+# Median and median deviation first; then, per channel, a plane through the pixels that lie near
+# the median in all channels. The plane's slope is held back by `stiff_mm2`, so that skin seen on
+# one side only is not continued steeply to the other.
+@kernel
+def fit_skin(
+    lab: NDArray[np.float32],  # (N, M, M, 3)
+    skin: NDArray[np.bool_],  # (N, M, M) pixels to fit
+    step_mm: float,
+    stiff_mm2: float,
+    out_plane: NDArray[np.float64],  # (N, 3, 3) per channel: middle, per mm down, per mm right
+    out_sd: NDArray[np.float64],  # (N, 3) robust standard deviation from the plane
+    out_count: NDArray[np.int64],  # (N,)
+) -> None:
+    """Model the skin of each image as a plane per CIELAB channel."""
+    n_images, size = lab.shape[0], lab.shape[1]
+    half = 0.5 * (size - 1)
+    values = np.empty((3, size * size), np.float32)
+    work = np.empty(size * size, np.float32)
+    where = np.empty(size * size, np.int32)
+    bins = np.empty(2400, np.int32)
+    median, spread = np.empty(3), np.empty(3)
+    moment, right = np.empty((3, 3)), np.empty((3, 3))
+    for n in range(n_images):
+        count = 0
+        for i in range(size):
+            for j in range(size):
+                if skin[n, i, j]:
+                    where[count] = i * size + j
+                    for c in range(3):
+                        values[c, count] = lab[n, i, j, c]
+                    count += 1
+        out_count[n] = count
+        out_plane[n] = np.nan
+        out_sd[n] = np.nan
+        if count < 3:
+            continue
+        for c in range(3):
+            shift = np.float32(40.0) if c == 0 else np.float32(0.0)
+            for k in range(count):
+                work[k] = values[c, k] - shift
+            median[c] = _median(work, count, bins) + shift
+            for k in range(count):
+                work[k] = abs(values[c, k] - np.float32(median[c]))
+            spread[c] = 1.4826 * _median(work, count, bins)
+        moment[:], right[:] = 0.0, 0.0
+        for k in range(count):
+            near = True
+            for c in range(3):
+                near &= abs(values[c, k] - median[c]) <= 2.5 * spread[c] + 0.5
+            if not near:
+                continue
+            y, x = (where[k] // size - half) * step_mm, (where[k] % size - half) * step_mm
+            moment[0, 0] += 1.0
+            moment[0, 1] += y
+            moment[0, 2] += x
+            moment[1, 1] += y * y
+            moment[1, 2] += y * x
+            moment[2, 2] += x * x
+            for c in range(3):
+                away = values[c, k] - median[c]
+                right[c, 0] += away
+                right[c, 1] += away * y
+                right[c, 2] += away * x
+        if moment[0, 0] < 3.0:
+            moment[0, 0] += 1.0
+        moment[1, 0], moment[2, 0], moment[2, 1] = moment[0, 1], moment[0, 2], moment[1, 2]
+        moment[1, 1] += stiff_mm2 * moment[0, 0]
+        moment[2, 2] += stiff_mm2 * moment[0, 0]
+        for c in range(3):
+            _solve(moment, right[c], out_plane[n, c])
+            out_plane[n, c, 0] += median[c]
+            for k in range(count):
+                y, x = (where[k] // size - half) * step_mm, (where[k] % size - half) * step_mm
+                plane = out_plane[n, c, 0] + y * out_plane[n, c, 1] + x * out_plane[n, c, 2]
+                work[k] = abs(values[c, k] - np.float32(plane))
+            out_sd[n, c] = 1.4826 * _median(work, count, bins)
+
+
+@kernel
+def _subtract(
+    lab: NDArray[np.float32],  # (M, M, 3)
+    plane: NDArray[np.float64],  # (3, 3)
+    step_mm: float,
+    out: NDArray[np.float32],  # (M, M, 3)
+) -> None:
+    size = lab.shape[0]
+    half = 0.5 * (size - 1)
+    for i in range(size):
+        for j in range(size):
+            y, x = (i - half) * step_mm, (j - half) * step_mm
+            for c in range(3):
+                out[i, j, c] = lab[i, j, c] - (plane[c, 0] + y * plane[c, 1] + x * plane[c, 2])
+
+
+# A box of 5 x 5 pixels is moved over the middle; the one whose mean differs most from skin, in
+# units of skin's own scatter, times a bell over the distance from the middle, is the core.
+@kernel
+def find_core(
+    lab: NDArray[np.float32],  # (N, M, M, 3)
+    usable: NDArray[np.bool_],  # (N, M, M)
+    plane: NDArray[np.float64],  # (N, 3, 3)
+    sd: NDArray[np.float64],  # (N, 3) above 0
+    step_mm: float,
+    bell_mm: float,
+    out_core: NDArray[np.bool_],  # (N, M, M)
+) -> None:
+    """Mark the middle of what looks least like skin near the middle of each image."""
+    n_images, size = lab.shape[0], lab.shape[1]
+    away = np.empty((size, size, 3), np.float32)
+    middle = size // 2
+    reach = min(int(2.5 * bell_mm / step_mm), middle - 2)
+    for n in range(n_images):
+        out_core[n] = False
+        _subtract(lab[n], plane[n], step_mm, away)
+        best, row, col = 0.0, -1, -1
+        for i in range(middle - reach, middle + reach + 1):
+            for j in range(middle - reach, middle + reach + 1):
+                if not usable[n, i, j]:
+                    continue
+                one = two = three = count = 0.0
+                for r in range(i - 2, i + 3):
+                    for s in range(j - 2, j + 3):
+                        if usable[n, r, s]:
+                            count += 1.0
+                            one += away[r, s, 0]
+                            two += away[r, s, 1]
+                            three += away[r, s, 2]
+                way2 = ((i - middle) ** 2 + (j - middle) ** 2) * step_mm**2
+                far = math.sqrt(
+                    (one / sd[n, 0]) ** 2 + (two / sd[n, 1]) ** 2 + (three / sd[n, 2]) ** 2
+                )
+                score = far / count * math.exp(-0.5 * way2 / bell_mm**2)
+                if score > best:
+                    best, row, col = score, i, j
+        if row >= 0:
+            for i in range(row - 2, row + 3):
+                for j in range(col - 2, col + 3):
+                    out_core[n, i, j] = usable[n, i, j]
+
+
+@kernel
+def _smooth(
+    raw: NDArray[np.float32],  # (M, M), changed
+    usable: NDArray[np.bool_],  # (M, M)
+    lines: NDArray[np.float32],  # (2, M, M) scratch
+    out: NDArray[np.float32],  # (M, M); -1 where not usable
+) -> None:
+    """Smooth by 1-2-1 both ways, usable pixels only; values stay above -0.99."""
+    size, two = raw.shape[0], np.float32(2.0)
+    weight = out
+    for i in range(size):
+        for j in range(size):
+            weight[i, j] = np.float32(1.0) if usable[i, j] else np.float32(0.0)
+            raw[i, j] = raw[i, j] * weight[i, j]
+    for i in range(size):
+        up, down = max(i - 1, 0), min(i + 1, size - 1)
+        for j in range(size):
+            lines[0, i, j] = raw[up, j] + two * raw[i, j] + raw[down, j]
+            lines[1, i, j] = weight[up, j] + two * weight[i, j] + weight[down, j]
+    for i in range(size):
+        for j in range(size):
+            left, right = max(j - 1, 0), min(j + 1, size - 1)
+            total = lines[0, i, left] + two * lines[0, i, j] + lines[0, i, right]
+            share = lines[1, i, left] + two * lines[1, i, j] + lines[1, i, right]
+            value = total / share if share > np.float32(0.0) else np.float32(0.0)
+            out[i, j] = max(value, np.float32(-0.99)) if usable[i, j] else np.float32(-1.0)
+
+
+# The direction is that of best separation with independent channels: the core's difference over
+# the variance of skin. Scaled so that skin is 0 and the core 1, then smoothed by 1-2-1 both ways.
+@kernel
+def project(
+    lab: NDArray[np.float32],  # (N, M, M, 3)
+    usable: NDArray[np.bool_],  # (N, M, M)
+    plane: NDArray[np.float64],  # (N, 3, 3)
+    sd: NDArray[np.float64],  # (N, 3) above 0
+    core: NDArray[np.bool_],  # (N, M, M)
+    step_mm: float,
+    out_contrast: NDArray[np.float32],  # (N, M, M); -1 where not usable
+    out_seed: NDArray[np.int64],  # (N,) flat index of the core's pixel of greatest contrast, or -1
+    out_core_lab: NDArray[np.float64],  # (N, 3) core minus skin
+    out_noise: NDArray[np.float64],  # (N,) skin's standard deviation in units of the contrast
+) -> None:
+    """Project colours onto the line from skin to core."""
+    n_images, size = lab.shape[0], lab.shape[1]
+    away = np.empty((size, size, 3), np.float32)
+    raw = np.empty((size, size), np.float32)
+    lines = np.empty((2, size, size), np.float32)
+    weight = np.empty(3)
+    for n in range(n_images):
+        _subtract(lab[n], plane[n], step_mm, away)
+        count = 0
+        out_core_lab[n] = 0.0
+        for i in range(size):
+            for j in range(size):
+                if core[n, i, j]:
+                    count += 1
+                    for c in range(3):
+                        out_core_lab[n, c] += away[i, j, c]
+        out_seed[n], out_noise[n] = -1, np.nan
+        out_contrast[n] = -1.0
+        if count == 0:
+            out_core_lab[n] = np.nan
+            continue
+        far2 = noise2 = 0.0
+        for c in range(3):
+            out_core_lab[n, c] /= count
+            far2 += (out_core_lab[n, c] / sd[n, c]) ** 2
+        if not far2 > 0.0:
+            continue
+        for c in range(3):
+            weight[c] = out_core_lab[n, c] / sd[n, c] ** 2 / far2
+            noise2 += (weight[c] * sd[n, c]) ** 2
+        out_noise[n] = math.sqrt(noise2)
+        one, two, three = np.float32(weight[0]), np.float32(weight[1]), np.float32(weight[2])
+        for i in range(size):
+            for j in range(size):
+                raw[i, j] = one * away[i, j, 0] + two * away[i, j, 1] + three * away[i, j, 2]
+        _smooth(raw, usable[n], lines, out_contrast[n])
+        best = -1.0
+        for i in range(size):
+            for j in range(size):
+                if core[n, i, j] and out_contrast[n, i, j] > best:
+                    best = out_contrast[n, i, j]
+                    out_seed[n] = i * size + j

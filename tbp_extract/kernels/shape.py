@@ -1,0 +1,170 @@
+"""Size, shape and symmetry of one region an image."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.kernels import kernel
+
+_ROW_STEP = (0, 1, 1, 1, 0, -1, -1, -1)
+_COL_STEP = (1, 1, 0, -1, -1, -1, 0, 1)
+
+
+# Moore's trace, clockwise from the first pixel in reading order: at each pixel the search starts
+# just behind the way it was entered by. It ends when the first step would be taken again.
+@kernel
+def chain_length(
+    mask: NDArray[np.bool_],  # (N, M, M) one connected region each
+    out_px: NDArray[np.float64],  # (N,) 0 for a single pixel, NaN for none
+) -> None:
+    """Length of the closed 8-connected chain of outer border pixels: steps 1 and root 2."""
+    size = mask.shape[1]
+    for n in range(mask.shape[0]):
+        out_px[n] = np.nan
+        start = -1
+        for k in range(size * size):
+            if mask[n, k // size, k % size]:
+                start = k
+                break
+        if start < 0:
+            continue
+        row, col, heading, length, first = start // size, start % size, 0, 0.0, -1
+        for _ in range(4 * size * size):
+            step = -1
+            for turn in range(8):
+                k = (heading + 6 + turn) % 8 if first >= 0 else turn
+                i, j = row + _ROW_STEP[k], col + _COL_STEP[k]
+                if 0 <= i < size and 0 <= j < size and mask[n, i, j]:
+                    step = k
+                    break
+            if step < 0 or (row * size + col == start and step == first):
+                break
+            first = step if first < 0 else first
+            # After a diagonal step one more neighbour has been ruled out.
+            heading = step if step % 2 == 0 else (step + 7) % 8
+            length += math.sqrt(2.0) if step % 2 else 1.0
+            row, col = row + _ROW_STEP[step], col + _COL_STEP[step]
+        out_px[n] = length
+
+
+@kernel
+def moments(
+    share: NDArray[np.float32],  # (N, M, M)
+    out: NDArray[np.float64],  # (N, 6) area, middle row and column, variances of both, covariance
+) -> None:
+    """Area and moments up to the second of soft regions, in pixels; squares, not points."""
+    size = share.shape[1]
+    for n in range(share.shape[0]):
+        area = down = right = down2 = right2 = both = 0.0
+        for i in range(size):
+            for j in range(size):
+                w = share[n, i, j]
+                if w > 0.0:
+                    area += w
+                    down += w * i
+                    right += w * j
+                    down2 += w * i * i
+                    right2 += w * j * j
+                    both += w * i * j
+        out[n] = np.nan
+        out[n, 0] = area
+        if area > 0.0:
+            y, x = down / area, right / area
+            out[n, 1], out[n, 2] = y, x
+            out[n, 3] = down2 / area - y * y + 1.0 / 12.0
+            out[n, 4] = right2 / area - x * x + 1.0 / 12.0
+            out[n, 5] = both / area - x * y
+
+
+# Where two neighbours lie on different sides of the outline, it crosses between them at the place
+# where the share interpolates to one half.
+@kernel
+def widths(
+    mask: NDArray[np.bool_],  # (N, M, M)
+    share: NDArray[np.float32],  # (N, M, M)
+    direction: NDArray[np.float64],  # (A, 2) unit steps down and right
+    out_px: NDArray[np.float64],  # (N, A) NaN where there is no region
+) -> None:
+    """Distance between the parallel lines that hold a region, in each direction."""
+    size, n_ways = mask.shape[1], direction.shape[0]
+    low, high = np.empty(n_ways), np.empty(n_ways)
+    for n in range(mask.shape[0]):
+        low[:], high[:] = np.inf, -np.inf
+        for i in range(size):
+            for j in range(size):
+                for k in range(2):
+                    r, s = i + k, j + 1 - k
+                    if r == size or s == size or mask[n, i, j] == mask[n, r, s]:
+                        continue
+                    one, two = share[n, i, j], share[n, r, s]
+                    part = (0.5 - one) / (two - one) if abs(two - one) > 1e-6 else 0.5
+                    y, x = i + k * part, j + (1 - k) * part
+                    for a in range(n_ways):
+                        way = y * direction[a, 0] + x * direction[a, 1]
+                        low[a] = min(low[a], way)
+                        high[a] = max(high[a], way)
+        for a in range(n_ways):
+            out_px[n, a] = high[a] - low[a] if high[a] >= low[a] else np.nan
+
+
+# A mirror keeps areas, so that the union is twice the area less the overlap: only pixels of the
+# region need be visited. Large regions are sampled on a coarser lattice.
+@kernel
+def mirror_distance(
+    share: NDArray[np.float32],  # (N, M, M)
+    moment: NDArray[np.float64],  # (N, 6) of `moments`
+    direction: NDArray[np.float64],  # (A, 2) unit vectors along the axes: down, right
+    dense_px: float,  # regions up to this size are sampled at every pixel
+    out: NDArray[np.float64],  # (N, A) NaN where there is no region
+) -> None:
+    """Jaccard distance of soft regions and their mirror images about axes through the centroid."""
+    size = share.shape[1]
+    place, weight = np.empty((size * size, 2)), np.empty(size * size)
+    for n in range(share.shape[0]):
+        out[n] = np.nan
+        if not moment[n, 0] > 0.0:
+            continue
+        middle_row, middle_col = moment[n, 1], moment[n, 2]
+        stride = max(int(math.sqrt(moment[n, 0] / dense_px)), 1)
+        count, total = 0, 0.0
+        for i in range(0, size, stride):
+            for j in range(0, size, stride):
+                if share[n, i, j] > 0.0:
+                    place[count, 0], place[count, 1] = i - middle_row, j - middle_col
+                    weight[count] = share[n, i, j]
+                    total += weight[count]
+                    count += 1
+        for a in range(direction.shape[0]):
+            down, right = direction[a, 0], direction[a, 1]
+            both = 0.0
+            for k in range(count):
+                y, x = place[k, 0], place[k, 1]
+                along = 2.0 * (y * down + x * right)
+                row, col = along * down - y + middle_row, along * right - x + middle_col
+                if row < 0.0 or col < 0.0 or row >= size - 1 or col >= size - 1:
+                    continue
+                r, s = int(row), int(col)
+                v, w = row - r, col - s
+                upper = share[n, r, s] * (1.0 - w) + share[n, r, s + 1] * w
+                lower = share[n, r + 1, s] * (1.0 - w) + share[n, r + 1, s + 1] * w
+                both += min(weight[k], upper * (1.0 - v) + lower * v)
+            out[n, a] = 1.0 - both / (2.0 * total - both) if total > 0.0 else np.nan
+
+
+@kernel
+def region_mean(
+    values: NDArray[np.float32],  # (N, M, M) NaN: not known
+    share: NDArray[np.float32],  # (N, M, M)
+    out: NDArray[np.float64],  # (N,) NaN where nothing is known
+) -> None:
+    """Mean of known values over soft regions."""
+    size = values.shape[1]
+    for n in range(values.shape[0]):
+        weight = total = 0.0
+        for i in range(size):
+            for j in range(size):
+                if share[n, i, j] > 0.0 and values[n, i, j] == values[n, i, j]:
+                    weight += share[n, i, j]
+                    total += share[n, i, j] * values[n, i, j]
+        out[n] = total / weight if weight > 0.0 else np.nan

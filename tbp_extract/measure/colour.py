@@ -1,0 +1,114 @@
+"""Colours of delineated lesions and of the skin around them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.kernels import colour, shape
+from tbp_extract.measure.delineate import Outlines
+
+__all__ = ["measure_colour"]
+
+_RING_MM = (0.5, 2.5)
+_TRIM_SD = 2.5
+_DEPTH_MM = 0.3
+_LEAST_CELL_PX = 3
+_LEAST_PX = 12
+_STD_SCALE, _RADIAL_SCALE = 3.403, 3.272
+_NORM_SCALE, _NORM_OFFSET = 56.1, 20.0
+
+
+def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
+    """Columns on colour, by name.
+
+    Parameters
+    ----------
+    outlines : Outlines
+        N lesions.
+
+    Returns
+    -------
+    dict
+        (N,) each; NaN where there is no lesion to look at or no clear skin around it.
+
+    Notes
+    -----
+    Inside are the clear pixels of the mask; around are clear pixels 0.5 to 2.5 mm from the outline
+    whose L* lies within 2.5 standard deviations of all of them.
+
+    - C, H: hypot(A, B), atan2(B, A) in degrees; delta: inside minus around.
+    - ``deltaLB``: mean over pixels inside of hypot(L - Lext, B - Bext).
+    - ``deltaLBnorm``: 56.1 deltaLB / (Lext + 20), ours; within 5 % of the vendor's.
+    - ``color_std_mean``, ``radial_color_std_max``: spread of mean colour over eight sectors of
+      rings of 0.3 mm, from 0.3 mm below the outline on: mean and maximum over the rings. Ours; 0
+      for lesions too small or thin to have a ring.
+    - ``norm_color``: 5 clip(color_std_mean/3.403, 0, 1)
+      + 5 clip(radial_color_std_max/3.272, 0, 1).
+    """
+    inside, around = _inside(outlines), _around(outlines)
+    own, skin = np.empty((len(outlines), 4)), np.empty((len(outlines), 4))
+    colour.colour_means(outlines.lab, inside, np.inf, own)
+    colour.colour_means(outlines.lab, around, _TRIM_SD, skin)
+    known = outlines.is_coloured & (around.sum(axis=(1, 2)) >= _LEAST_PX)
+    contrast = np.empty(len(outlines))
+    light, yellow = np.ascontiguousarray(skin[:, 0]), np.ascontiguousarray(skin[:, 2])
+    colour.mean_distance(outlines.lab, inside, light, yellow, contrast)
+    spread = _spread(outlines, inside)
+    columns = {
+        **_means(own, ""),
+        **_means(skin, "ext"),
+        "tbp_lv_deltaL": own[:, 0] - skin[:, 0],
+        "tbp_lv_deltaA": own[:, 1] - skin[:, 1],
+        "tbp_lv_deltaB": own[:, 2] - skin[:, 2],
+        "tbp_lv_deltaLB": contrast,
+        "tbp_lv_deltaLBnorm": _NORM_SCALE * contrast / (skin[:, 0] + _NORM_OFFSET),
+        "tbp_lv_stdL": own[:, 3],
+        "tbp_lv_stdLExt": skin[:, 3],
+        **{name: np.where(outlines.is_sized, values, np.nan) for name, values in spread.items()},
+    }
+    return {name: np.where(known, values, np.nan) for name, values in columns.items()}
+
+
+def norm_color(
+    color_std_mean: NDArray[np.float64], radial_color_std_max: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Colour variation, 0..10, from the columns of those names; the vendor's formula."""
+    one = np.clip(color_std_mean / _STD_SCALE, 0.0, 1.0)
+    return np.asarray(5.0 * one + 5.0 * np.clip(radial_color_std_max / _RADIAL_SCALE, 0.0, 1.0))
+
+
+def _inside(outlines: Outlines) -> NDArray[np.bool_]:
+    """Clear pixels of the mask; all of it where too few are clear."""
+    clear = outlines.mask & outlines.clear
+    few = clear.sum(axis=(1, 2)) < _LEAST_PX
+    return np.where(few[:, None, None], outlines.mask, clear)
+
+
+def _around(outlines: Outlines) -> NDArray[np.bool_]:
+    near, far = _RING_MM
+    return np.asarray(outlines.clear & (outlines.away_mm < -near) & (outlines.away_mm > -far))
+
+
+def _means(values: NDArray[np.float64], suffix: str) -> dict[str, NDArray[np.float64]]:
+    light, red, yellow = values[:, 0], values[:, 1], values[:, 2]
+    return {
+        f"tbp_lv_L{suffix}": light,
+        f"tbp_lv_A{suffix}": red,
+        f"tbp_lv_B{suffix}": yellow,
+        f"tbp_lv_C{suffix}": np.hypot(red, yellow),
+        f"tbp_lv_H{suffix}": np.degrees(np.arctan2(yellow, red)),
+    }
+
+
+def _spread(outlines: Outlines, inside: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    n = len(outlines)
+    moment, mean, most = np.empty((n, 6)), np.empty(n), np.empty(n)
+    shape.moments(outlines.share, moment)
+    middle = np.ascontiguousarray(moment[:, 1:3])
+    colour.ring_spread(
+        outlines.lab, inside, outlines.away_mm, middle, _DEPTH_MM, _LEAST_CELL_PX, mean, most
+    )
+    return {
+        "tbp_lv_color_std_mean": mean,
+        "tbp_lv_radial_color_std_max": most,
+        "tbp_lv_norm_color": norm_color(mean, most),
+    }

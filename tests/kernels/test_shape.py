@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tbp_extract.kernels import shape
+from tests.naive import shape as naive
+
+
+def soft_ellipse(
+    long: float, short: float, angle_deg: float, *, size: int = 61
+) -> NDArray[np.float32]:
+    place = (np.arange(4 * size) + 0.5) / 4.0 - 0.5 - (size // 2 + 0.3)
+    y, x = np.meshgrid(place, place, indexing="ij")
+    turn = np.radians(angle_deg)
+    u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    inside = (u / long) ** 2 + (v / short) ** 2 <= 0.25
+    return np.asarray(inside.reshape(size, 4, size, 4).mean(axis=(1, 3)), np.float32)
+
+
+def directions(step_deg: float) -> NDArray[np.float64]:
+    angle = np.radians(np.arange(0.0, 180.0, step_deg))
+    return np.stack((np.sin(angle), np.cos(angle)), axis=1)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "length"),
+    [
+        ([(3, 3)], 0.0),
+        ([(3, 3), (3, 4)], 2.0),
+        ([(2, 2), (2, 3), (3, 2), (3, 3)], 4.0),
+        ([(2, 3), (3, 2), (3, 3), (3, 4), (4, 3)], 4.0 * np.sqrt(2.0)),
+        # A line with a corner is walked there and back.
+        ([(1, 1), (1, 2), (1, 3), (2, 3), (3, 3)], 6.0 + np.sqrt(2.0)),
+    ],
+)
+def test_chain_steps_are_one_and_root_two(pixels: list[tuple[int, int]], length: float) -> None:
+    mask = np.zeros((1, 7, 7), np.bool_)
+    for row, col in pixels:
+        mask[0, row, col] = True
+    out = np.empty(1)
+    shape.chain_length(mask, out)
+    assert out[0] == pytest.approx(length)
+
+
+def test_moments_are_those_of_little_squares() -> None:
+    share = np.stack([soft_ellipse(30.0, 18.0, 25.0), soft_ellipse(9.0, 9.0, 0.0)])
+    out = np.empty((2, 6))
+    shape.moments(share, out)
+    expected = np.stack([naive.moments(one) for one in share])
+    # 5 x 5 points hold 24/25 of a square's own variance of 1/12.
+    np.testing.assert_allclose(out, expected, atol=0.004)
+    np.testing.assert_allclose(out[0, 0], np.pi / 4 * 30 * 18, rtol=2e-3)
+
+
+def test_widths_of_an_ellipse_follow_the_formula() -> None:
+    share = soft_ellipse(30.0, 18.0, 30.0)[None]
+    ways = directions(6.0)
+    out = np.empty((1, len(ways)))
+    shape.widths(share >= 0.5, share, ways, out)
+    turn = np.arctan2(ways[:, 0], ways[:, 1]) - np.radians(30.0)
+    expected = np.hypot(30.0 * np.cos(turn), 18.0 * np.sin(turn))
+    # Interpolated crossings of a curved outline: a tenth of a pixel on either side.
+    np.testing.assert_allclose(out[0], expected, atol=0.25)
+
+
+def test_mirror_distance_matches_whole_images() -> None:
+    share = soft_ellipse(30.0, 18.0, 30.0)
+    share[20:30, 30:34] = 0.0
+    moment, ways = np.empty((1, 6)), directions(15.0)
+    shape.moments(share[None], moment)
+    out = np.empty((1, len(ways)))
+    shape.mirror_distance(share[None], moment, ways, 1e9, out)
+    np.testing.assert_allclose(out[0], naive.mirror_distance(share, moment[0], ways), atol=1e-6)
+
+
+def test_an_image_without_region_has_no_values() -> None:
+    empty, moment = np.zeros((1, 9, 9), np.float32), np.empty((1, 6))
+    width, length = np.empty((1, 2)), np.empty(1)
+    shape.moments(empty, moment)
+    shape.widths(empty > 0, empty, directions(90.0), width)
+    shape.chain_length(empty > 0, length)
+    assert moment[0, 0] == 0.0
+    assert np.isnan(np.concatenate((moment[0, 1:], width[0], length))).all()
