@@ -16,19 +16,25 @@ from tbp_extract.errors import ConfigError
 
 __all__ = [
     "BY_NAME",
+    "DICTIONARY_FIELDS",
     "IMAGE_TYPE",
     "ISIC_TEST_COLUMNS",
     "LINKAGE_COLUMNS",
+    "MAIN_MEASURES",
     "RELEASED_COLUMNS",
     "TILE_TYPES",
     "VOCABULARY",
     "Column",
     "Origin",
     "check_names",
+    "context_name",
 ]
 
 IMAGE_TYPE = "TBP tile: close-up"
 """``image_type`` of every row."""
+
+DICTIONARY_FIELDS = ("name", "dtype", "unit", "range", "definition", "origin")
+"""What the data dictionary tells of each column."""
 
 TILE_TYPES = ("3D: XP", "3D: white")
 """Values of ``tbp_tile_type``: cross-polarised and white light."""
@@ -65,6 +71,7 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = {
         *("Torso Back", "Torso Front", "Left Leg", "Right Leg", "Left Arm", "Right Arm"),
         *("Head & Neck", "Unknown"),
     ),
+    "tbp_ex_skin_tone": ("very_light", "light", "intermediate", "tan", "brown", "dark"),
 }
 """Every value that a column of fixed words may hold; such a cell may also be empty."""
 
@@ -99,6 +106,9 @@ class Column:
     decimals: int | None = None
     """Released precision; ``None`` keeps what was measured."""
 
+    range: str = ""
+    """Lowest and highest possible value, such as ``0..1``; empty where there is none."""
+
     @property
     def numpy_dtype(self) -> DTypeLike:
         """Array type in tables; missing numbers are NaN, missing text is ``None``."""
@@ -116,8 +126,13 @@ def _number(
     origin: Origin = Origin.OWN,
     *,
     decimals: int | None = None,
+    range: str = "",
 ) -> Column:
-    return Column(name, "float", unit, definition, origin, decimals=decimals)
+    return Column(name, "float", unit, definition, origin, decimals=decimals, range=range)
+
+
+def _share(name: str, definition: str) -> Column:
+    return _number(name, "", definition, decimals=4, range="0..1")
 
 
 _ISIC_TEST = (
@@ -187,14 +202,16 @@ _OWN = (
     _number(
         "tbp_ex_covered_fraction",
         "",
-        "Share of the crop that shows textured skin, 0..1",
+        "Share of the crop that shows textured skin",
         decimals=4,
+        range="0..1",
     ),
     _number(
         "tbp_ex_obliqueness_deg",
         "deg",
         "Mean angle between the skin shown and the image plane",
         decimals=4,
+        range="0..180",
     ),
     _number(
         "tbp_ex_stretch",
@@ -202,9 +219,109 @@ _OWN = (
         "Root of the ratio of skin area to image area over the covered crop; 1 is true to scale",
         decimals=4,
     ),
+    _number(
+        "tbp_ex_sharpness",
+        "",
+        "RMS difference of L* across 0.25 mm by that across 1 mm: 0.25 even change, 0.5 ideal "
+        "edges, 1 noise",
+        decimals=4,
+    ),
+    _share(
+        "tbp_ex_clipped_fraction",
+        "Share of the covered crop without exposure left: highest channel at most 8 or at least "
+        "254 of 255",
+    ),
+    _share(
+        "tbp_ex_glare_fraction",
+        "Share of the covered crop that is 12 L* lighter than the border zone's median and has at "
+        "most 0.6 of its saturation, or is white",
+    ),
+    _share(
+        "tbp_ex_hair_fraction",
+        "Share of the covered crop on thin dark lines: 4 L* darker than both sides 0.25 mm away, "
+        "over three quarters of a straight 1.5 mm",
+    ),
+    _number(
+        "tbp_ex_ita_deg",
+        "deg",
+        "Skin tone: individual typology angle atan2(L* - 50, b*) of the skin around the lesion",
+        decimals=2,
+        range="-90..90",
+    ),
+    _text(
+        "tbp_ex_skin_tone",
+        "Class of that angle: very_light > 55 >= light > 41 >= intermediate > 28 >= tan > 10 >= "
+        "brown > -30 >= dark",
+        Origin.OWN,
+    ),
 )
 
-RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN
+MAIN_MEASURES: tuple[str, ...] = (
+    "clin_size_long_diam_mm",
+    "tbp_lv_areaMM2",
+    "tbp_lv_deltaLBnorm",
+    "tbp_lv_L",
+    "tbp_lv_A",
+    "tbp_lv_B",
+    "tbp_lv_H",
+    "tbp_lv_norm_border",
+    "tbp_lv_norm_color",
+    "tbp_lv_color_std_mean",
+)
+"""Measures of which a lesion's place among its patient's lesions is told."""
+
+
+def context_name(kind: Literal["rank", "z", "z_part"], measure: str) -> str:
+    """Column that tells of a main measure's place, such as ``tbp_ex_z_areaMM2``."""
+    return f"tbp_ex_{kind}_{measure.removeprefix('tbp_lv_').removeprefix('clin_size_')}"
+
+
+def _context_columns(measure: str) -> tuple[Column, ...]:
+    z = f"Robust z of {measure}, (value - median) / (1.4826 MAD), among"
+    return (
+        _share(
+            context_name("rank", measure),
+            f"Mid-rank of {measure} among the capture's lesions: (position - 0.5) / count",
+        ),
+        _number(context_name("z", measure), "", f"{z} the capture's lesions", decimals=4),
+        _number(
+            context_name("z_part", measure),
+            "",
+            f"{z} those of the same tbp_lv_location_simple",
+            decimals=4,
+        ),
+    )
+
+
+_CONTEXT = (
+    Column(
+        "tbp_ex_lesion_count",
+        "int",
+        "",
+        "Lesions of this capture that are in the table",
+        Origin.OWN,
+        range="1..",
+    ),
+    # Exact distances between lesions would tell a person as well as exact positions do.
+    _number(
+        "tbp_ex_nearest_mm",
+        "mm",
+        "Straight distance to the capture's nearest other lesion",
+        decimals=0,
+        range="0..",
+    ),
+    *(column for measure in MAIN_MEASURES for column in _context_columns(measure)),
+    _number(
+        "tbp_ex_ugly_duckling",
+        "",
+        "Robust distance to the middle of the capture's lesions over the main measures: root mean "
+        "square of decorrelated robust z",
+        decimals=4,
+        range="0..",
+    ),
+)
+
+RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN + _CONTEXT
 """The metadata table, in order."""
 
 ISIC_TEST_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ISIC_TEST)

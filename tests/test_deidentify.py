@@ -244,7 +244,7 @@ def test_equal_ids_are_refused() -> None:
         merge_releases([make_release(2), make_release(2)])
 
 
-@pytest.mark.parametrize("name", ["tbp_ex_size_px", "tbp_ex_upsampled"])
+@pytest.mark.parametrize("name", ["tbp_ex_size_px", "tbp_ex_upsampled", "tbp_ex_lesion_count"])
 def test_columns_that_cannot_be_empty_must_be_measured(name: str) -> None:
     with pytest.raises(ReleaseError, match=f"{name}: must be measured"):
         released(table={name: None})

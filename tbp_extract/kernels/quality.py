@@ -74,7 +74,7 @@ def rms_step(
     sums: NDArray[np.int64],  # (2,) scratch
 ) -> float:
     """Root mean square difference across a way in pixels; between whole lags it is linear."""
-    below = int(math.floor(lag_px))
+    below = math.floor(lag_px)
     rms = np.zeros(2)
     for side in range(2):
         if below + side == 0:

@@ -42,7 +42,7 @@ def histogram_median(counts: NDArray[np.int32]) -> float:
     seen = 0
     for value in range(counts.shape[0]):
         if counts[value] > 0 and 2 * (seen + counts[value]) >= total:
-            return value - 0.5 + (0.5 * total - seen) / counts[value]
+            return float(value - 0.5 + (0.5 * total - seen) / counts[value])
         seen += counts[value]
     return math.nan
 

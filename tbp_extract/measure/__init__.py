@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.columns import check_names
+from tbp_extract.measure.context import add_context
 from tbp_extract.measure.quality import crop_quality
+from tbp_extract.measure.skin import skin_tone
 from tbp_extract.types import Candidates, CropBatch, LesionTable
 
-__all__ = ["measure_lesions"]
+__all__ = ["add_context", "measure_lesions"]
 
 
 def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
@@ -32,6 +34,7 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
     columns: dict[str, NDArray[Any]] = {
         **_position(batch),
         **crop_quality(batch),
+        **skin_tone(batch),
         "clin_size_long_diam_mm": candidates.diameter_mm[index].astype(np.float64),
         **_given(candidates.extra, index),
     }
