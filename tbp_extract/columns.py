@@ -238,8 +238,8 @@ _OWN = (
     ),
     _share(
         "tbp_ex_hair_fraction",
-        "Share of the covered crop on thin dark lines: 4 L* darker than both sides 0.25 mm away, "
-        "over three quarters of a straight 1.5 mm",
+        "Share of the covered crop on thin dark lines: 4 L* darker than both sides 0.4 mm away, "
+        "over three quarters of a straight 2 mm",
     ),
     _number(
         "tbp_ex_ita_deg",

@@ -18,10 +18,17 @@ def lightness(
     share: NDArray[np.float32],  # (256, 3) part of Y by byte and channel, scaled to len(steps) - 1
     steps: NDArray[np.int32],  # (K,) 64 L* by scaled Y
     inverse: NDArray[np.float32],  # (256,) 255 / byte; 0 for 0
+    dark: int,
+    bright: int,
     light: NDArray[np.int32],  # (S, S) out: 64 L*; 0 where not covered
     colour: NDArray[np.uint8],  # (S, S) out: HSV saturation * 255
-) -> None:
-    """Turn sRGB into lightness and saturation."""
+) -> int:
+    """Turn sRGB into lightness and saturation.
+
+    Returns how many covered pixels are clipped: highest channel at most `dark` or at least
+    `bright`.
+    """
+    clipped = 0
     for row in range(pixels.shape[0]):
         for col in range(pixels.shape[1]):
             red, green, blue = pixels[row, col, 0], pixels[row, col, 1], pixels[row, col, 2]
@@ -29,6 +36,8 @@ def lightness(
             light[row, col] = steps[int(y + 0.5)] * covered[row, col]
             high, low = max(red, green, blue), min(red, green, blue)
             colour[row, col] = int((np.int32(high) - np.int32(low)) * inverse[high] + 0.5)
+            clipped += covered[row, col] & ((high <= dark) | (high >= bright))
+    return clipped
 
 
 @kernel
@@ -158,23 +167,23 @@ def _mark_valleys(
 
 
 @kernel
-def _is_long(
-    valley: NDArray[np.uint8],  # (P,) padded plane, row by row
+def _line_through(
+    valley: NDArray[np.uint8],  # (P,) padded plane, row by row; 0 where no valley
     place: int,
-    lines: NDArray[np.int64],  # (D, T) steps in the plane along each direction
+    probes: NDArray[np.int64],  # (D, T) steps in the plane along each direction
     least: int,
-) -> bool:
-    """Whether enough of a line through a valley is valley, in any direction."""
-    allowed = lines.shape[1] - least
-    for direction in range(lines.shape[0]):
+) -> int:
+    """First direction in which enough of a line through a valley is valley; -1 for none."""
+    allowed = probes.shape[1] - least
+    for direction in range(probes.shape[0]):
         misses = 0
-        for step in range(lines.shape[1]):
-            misses += 1 - valley[np.uint64(place + lines[direction, step])]
+        for step in range(probes.shape[1]):
+            misses += valley[np.uint64(place + probes[direction, step])] == 0
             if misses > allowed:
                 break
         if misses <= allowed:
-            return True
-    return False
+            return direction
+    return -1
 
 
 @kernel
@@ -184,7 +193,8 @@ def mark_hair(
     reach_px: int,
     slant_px: int,
     depth: int,
-    lines: NDArray[np.int64],  # (D, T) steps in the padded plane along each direction
+    probes: NDArray[np.int64],  # (D, T) steps in the padded plane to look at
+    lines: NDArray[np.int64],  # (D, L) all steps along the same directions
     least: int,
     valley: NDArray[np.uint8],  # (S + 2 pad, S + 2 pad) scratch; no step leaves it
     out: NDArray[np.uint8],  # (S, S) 1 on hair
@@ -192,33 +202,23 @@ def mark_hair(
     """Mark thin dark lines.
 
     Plan: one fast pass finds what is darker than both its sides; only there a slow one asks
-    whether the valley goes on along a line.
+    whether the valley goes on along a line. All valley on such a line is hair, and what is hair
+    already is not asked again.
     """
     size, wide = light.shape[0], valley.shape[0]
     pad = (wide - size) // 2
     _mark_valleys(light, covered, reach_px, slant_px, depth, pad, valley)
     flat = valley.reshape(-1)
-    out[:] = 0
     for row in range(size):
         first = (row + pad) * wide + pad
         for col in range(size):
-            if flat[np.uint64(first + col)] == 1:
-                out[row, col] = _is_long(flat, first + col, lines, least)
-
-
-@kernel
-def _count_clipped(
-    pixels: NDArray[np.uint8],  # (S, S, 3)
-    covered: NDArray[np.bool_],  # (S, S)
-    dark: int,
-    bright: int,
-) -> int:
-    found = 0
-    for row in range(pixels.shape[0]):
-        for col in range(pixels.shape[1]):
-            high = max(pixels[row, col, 0], pixels[row, col, 1], pixels[row, col, 2])
-            found += covered[row, col] & ((high <= dark) | (high >= bright))
-    return found
+            if flat[np.uint64(first + col)] != 1:
+                continue
+            direction = _line_through(flat, first + col, probes, least)
+            for step in range(lines.shape[1] if direction >= 0 else 0):
+                place = np.uint64(first + col + lines[direction, step])
+                flat[place] = min(2 * flat[place], 2)
+    out[:] = valley[pad : pad + size, pad : pad + size] == 2
 
 
 @kernel
@@ -235,7 +235,8 @@ def assess(
     pale: float,
     hair: NDArray[np.int64],  # (4,) reach, slant, depth, least
     pad: int,
-    lines: NDArray[np.int64],  # (D, T) steps in a plane with that much room around
+    probes: NDArray[np.int64],  # (D, T) steps in a plane with that much room around
+    lines: NDArray[np.int64],  # (D, L)
     out: NDArray[np.float64],  # (N, 5) rms steps (64 L*), shares clipped, glare, hair; NaN
 ) -> None:
     """Judge crop after crop in the same scratch; a crop without skin is left as it is."""
@@ -248,10 +249,15 @@ def assess(
         seen = covered[n].sum()
         if seen == 0:
             continue
-        lightness(pixels[n], covered[n], share, steps, inverse, light, colour)
+        clipped = lightness(
+            *(pixels[n], covered[n], share, steps, inverse, clip[0], clip[1]), *(light, colour)
+        )
         for k in range(2):
             out[n, k] = rms_step(light, covered[n], lag_px[k], sums)
-        out[n, 2] = _count_clipped(pixels[n], covered[n], clip[0], clip[1]) / seen
+        out[n, 2] = clipped / seen
         out[n, 3] = count_glare(pixels[n], light, colour, covered[n], border, rise, pale) / seen
-        mark_hair(light, covered[n], hair[0], hair[1], hair[2], lines, hair[3], valley, strand)
+        mark_hair(
+            *(light, covered[n], hair[0], hair[1], hair[2], probes, lines, hair[3]),
+            *(valley, strand),
+        )
         out[n, 4] = strand.sum() / seen

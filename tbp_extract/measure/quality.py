@@ -29,15 +29,17 @@ GLARE_RISE_L: Final = 12.0
 GLARE_PALE: Final = 0.6
 """Glare is lighter than skin by that much and has at most this share of its saturation."""
 
-HAIR_HALF_MM: Final = 0.25
+HAIR_HALF_MM: Final = 0.4
 """A hair is darker than the skin this far to both sides."""
 
 HAIR_DEPTH_L: Final = 4.0
-HAIR_LENGTH_MM: Final = 1.5
+HAIR_LENGTH_MM: Final = 2.0
 HAIR_SHARE: Final = 0.75
 """A hair runs along a straight line of that length over at least this share."""
 
 HAIR_DIRECTIONS: Final = 16
+HAIR_PROBES: Final = 11
+"""Places along the line that are looked at."""
 
 _Y_STEPS = 1 << 14
 _LIGHT_UNITS = 64
@@ -53,8 +55,8 @@ def crop_quality(batch: CropBatch) -> dict[str, NDArray[Any]]:
     1 mm, along rows and columns: 0.25 where lightness changes evenly, 0.5 for ideal edges, 1 for
     noise. Contrast cancels out and lengths are on the skin, so that crops of any sampling compare.
 
-    ``tbp_ex_hair_fraction`` counts pixels that are 4 L* darker than both sides 0.25 mm away, in
-    one of four directions, and lie on a straight line of 1.5 mm that is such a valley over three
+    ``tbp_ex_hair_fraction`` counts pixels that are 4 L* darker than both sides 0.4 mm away, in
+    one of four directions, and lie on a straight line of 2 mm that is such a valley over three
     quarters: an oriented black top-hat that dots and edges do not pass.
     """
     n, mm_per_px = len(batch), batch.frames.mm_per_px
@@ -105,6 +107,7 @@ def _taking(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
         GLARE_PALE,
         search.limits,
         search.pad_px,
+        search.probes,
         search.lines,
         out,
     )
@@ -158,28 +161,37 @@ class _HairSearch:
     pad_px: int
     """Room around the crop that no step along a line leaves."""
 
+    probes: NDArray[np.int64]
+    """(D, T) steps in the padded plane, row by row, to look at; the farthest first."""
+
     lines: NDArray[np.int64]
-    """(D, T) steps along each direction in the padded plane, row by row, the farthest first."""
+    """(D, L) all steps along the same directions."""
 
 
 def _hair_search(frames: CropFrames) -> _HairSearch:
-    reach_px = HAIR_HALF_MM / frames.mm_per_px
-    half = max(round(0.5 * HAIR_LENGTH_MM / frames.mm_per_px), 2)
-    angle = np.arange(HAIR_DIRECTIONS) * np.pi / HAIR_DIRECTIONS
-    step = np.arange(-half, half + 1)
+    reach_px, half_px = HAIR_HALF_MM / frames.mm_per_px, 0.5 * HAIR_LENGTH_MM / frames.mm_per_px
+    pad_px = max(round(half_px), 2)
     # What is no hair fails where it ends: the ends come first.
-    step = step[np.argsort(-np.abs(step), kind="stable")]
-    rows = np.round(np.sin(angle)[:, None] * step).astype(np.int64)
-    cols = np.round(np.cos(angle)[:, None] * step).astype(np.int64)
+    far = np.linspace(pad_px, 0, HAIR_PROBES // 2 + 1)[:, None] * (1, -1)
+    wide = frames.size_px + 2 * pad_px
     return _HairSearch(
         limits=np.array(
             [
                 max(round(reach_px), 1),
                 max(round(reach_px / np.sqrt(2)), 1),
                 round(HAIR_DEPTH_L * _LIGHT_UNITS),
-                int(np.ceil(HAIR_SHARE * len(step))),
+                int(np.ceil(HAIR_SHARE * HAIR_PROBES)),
             ]
         ),
-        pad_px=half,
-        lines=rows * (frames.size_px + 2 * half) + cols,
+        pad_px=pad_px,
+        probes=_steps(far.ravel()[:-1], wide),
+        lines=_steps(np.arange(-pad_px, pad_px + 1), wide),
     )
+
+
+def _steps(along_px: NDArray[Any], wide_px: int) -> NDArray[np.int64]:
+    """(D, T) steps in a plane of that width, along each direction."""
+    angle = np.arange(HAIR_DIRECTIONS) * np.pi / HAIR_DIRECTIONS
+    rows = np.round(np.sin(angle)[:, None] * along_px).astype(np.int64)
+    cols = np.round(np.cos(angle)[:, None] * along_px).astype(np.int64)
+    return np.asarray(rows * wide_px + cols)
