@@ -314,8 +314,8 @@ _CONTEXT = (
     _number(
         "tbp_ex_ugly_duckling",
         "",
-        "Robust distance to the middle of the capture's lesions over the main measures: root mean "
-        "square of decorrelated robust z",
+        "Robust Mahalanobis distance to the middle of the capture's lesions over the main "
+        "measures, by the root of their number: about 1 for a usual lesion",
         decimals=4,
         range="0..",
     ),

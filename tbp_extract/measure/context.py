@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+from scipy.special import gammaincinv
 
 from tbp_extract.columns import MAIN_MEASURES, context_name
 from tbp_extract.types import LesionTable
@@ -100,18 +101,19 @@ def ugly_duckling(measures: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     (N,) float64
-        Root mean square of the standardised deviations along the principal directions: about 1
-        for a usual lesion. NaN where a measure is missing, and for all where fewer than 20 lesions
-        are complete or fewer than 3 measures have a spread.
+        Robust Mahalanobis distance by the root of the number of directions: about 1 for a usual
+        lesion. NaN where a measure is missing, and for all where fewer than 20 lesions are
+        complete or fewer than 3 measures have a spread.
 
     Notes
     -----
-    A robust Mahalanobis distance by the orthogonalised pairwise estimator of Maronna and Zamar,
-    one step: each measure is standardised by median and MAD; correlations are
-    (s(u + v)^2 - s(u - v)^2) / (s(u + v)^2 + s(u - v)^2) with s the MAD; the data are turned into
-    their eigenvectors and standardised by median and MAD again. A measure or direction without
-    spread is left out. That lesions unlike the patient's others deserve attention, and that
-    distance from the patient's own centre finds them, is the ugly duckling sign made countable.
+    The orthogonalised pairwise estimator of Maronna and Zamar, one step, then reweighted: each
+    measure is standardised by median and MAD; correlations are (s(u + v)^2 - s(u - v)^2) /
+    (s(u + v)^2 + s(u - v)^2) with s the MAD; along their eigenvectors the data are standardised
+    again. Lesions within the 90 % quantile of chi squared there give the mean and the covariance
+    of the final distance, which is scaled to have chi squared's median. Measures and directions
+    without spread are left out. That a lesion unlike the patient's others deserves attention, and
+    that distance from the patient's own centre finds it, is the ugly duckling sign made countable.
 
     References
     ----------
@@ -126,12 +128,35 @@ def ugly_duckling(measures: NDArray[np.float64]) -> NDArray[np.float64]:
     known = np.isfinite(z).all(axis=1)
     if known.sum() < MIN_FOR_DISTANCE or z.shape[1] < MIN_MEASURES:
         return out
-    turned = _turned(z[known])
-    scaled = np.stack([_standardised(column, column) for column in turned.T], axis=1)
-    scaled = scaled[:, np.isfinite(scaled).all(axis=0)]
-    if scaled.shape[1] > 0:
-        out[known] = np.sqrt((scaled**2).mean(axis=1))
+    out[known] = _final_distance(z[known], _is_usual(z[known]))
     return out
+
+
+def _is_usual(z: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(M,) whether a lesion is near enough to tell what is usual."""
+    scaled = np.stack([_standardised(column, column) for column in _turned(z).T], axis=1)
+    scaled = scaled[:, np.isfinite(scaled).all(axis=0)]
+    square = (scaled**2).sum(axis=1)
+    limit = np.median(square) * _chi2(0.9, scaled.shape[1]) / _chi2(0.5, scaled.shape[1])
+    return np.asarray(square <= limit)
+
+
+def _final_distance(z: NDArray[np.float64], usual: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(M,) Mahalanobis distance from the usual, by the root of the number of directions."""
+    centred = z - z[usual].mean(axis=0)
+    # einsum sums in a fixed order: a threaded product may round otherwise.
+    spread = np.einsum("ni,nj->ij", centred[usual], centred[usual]) / usual.sum()
+    variance, directions = np.linalg.eigh(spread)
+    sound = variance > NO_SPREAD * variance.max()
+    along = np.einsum("ni,ij->nj", centred, directions[:, sound])
+    square = (along**2 / variance[sound]).sum(axis=1)
+    width = int(sound.sum())
+    return np.asarray(np.sqrt(square / np.median(square) * _chi2(0.5, width) / width))
+
+
+def _chi2(quantile: float, freedom: int) -> float:
+    """Quantile of chi squared."""
+    return float(2.0 * gammaincinv(0.5 * max(freedom, 1), quantile))
 
 
 def _numbers(columns: Mapping[str, NDArray[Any]], name: str, count: int) -> NDArray[np.float64]:
@@ -175,6 +200,4 @@ def _turned(z: NDArray[np.float64]) -> NDArray[np.float64]:
             if summed + apart > 0:
                 correlation[i, j] = correlation[j, i] = (summed - apart) / (summed + apart)
     directions = np.linalg.eigh(correlation)[1]
-    # Summed in a fixed order: a threaded product may round otherwise.
-    turned: NDArray[np.float64] = sum(z[:, [k]] * directions[k] for k in range(width))
-    return turned
+    return np.asarray(np.einsum("ni,ij->nj", z, directions))

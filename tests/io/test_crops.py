@@ -45,7 +45,7 @@ def test_shard_and_release_folder_read_alike(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_crops_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="expected crops .* got none"):
+    with pytest.raises(SourceError, match=r"expected crops .* got none"):
         CropReader(tmp_path)
 
 

@@ -72,10 +72,19 @@ def test_usual_lesions_are_about_1_from_the_middle_and_a_duckling_far() -> None:
     # One lesion whose every measure is usual, but not together.
     flock, direction = np.linalg.eigh(np.cov(measures.T))
     measures[0] = measures.mean(axis=0) + 8 * np.sqrt(flock[0]) * direction[:, 0]
+    assert max(abs(robust_z(column)[0]) for column in measures.T) < 2
     found = ugly_duckling(measures)
     assert found.argmax() == 0
-    assert found[0] > 2
-    assert np.median(found[1:]) == pytest.approx(1.0, abs=0.15)
+    # Eight standard deviations along one of six directions, some of them its own doing.
+    assert found[0] == pytest.approx(8 / np.sqrt(6), rel=0.2)
+    assert np.median(found[1:]) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_fifth_of_odd_lesions_does_not_hide_them() -> None:
+    measures = np.random.default_rng(6).normal(size=(200, 5))
+    measures[:40] += 7
+    found = ugly_duckling(measures)
+    assert found[:40].min() > found[40:].max()
 
 
 def test_the_distance_does_not_care_for_units_order_or_constant_measures() -> None:
