@@ -202,8 +202,8 @@ def mark_hair(
     """Mark thin dark lines.
 
     Plan: one fast pass finds what is darker than both its sides; only there a slow one asks
-    whether the valley goes on along a line. All valley on such a line is hair, and what is hair
-    already is not asked again.
+    whether the valley goes on along a line. All valley on such a line is hair, so that only every
+    second pixel is asked, and none that is hair already.
     """
     size, wide = light.shape[0], valley.shape[0]
     pad = (wide - size) // 2
@@ -211,7 +211,7 @@ def mark_hair(
     flat = valley.reshape(-1)
     for row in range(size):
         first = (row + pad) * wide + pad
-        for col in range(size):
+        for col in range(row % 2, size, 2):
             if flat[np.uint64(first + col)] != 1:
                 continue
             direction = _line_through(flat, first + col, probes, least)

@@ -119,8 +119,8 @@ def test_hair_follows_what_was_grown(tone: Tone) -> None:
         darkened = (drop >= 4).mean(axis=(1, 2))
         found = crop_quality(hairy)["tbp_ex_hair_fraction"]
         # Tips, crossings and the soft sides of a hair are missed; on dark skin more of them.
-        np.testing.assert_allclose(found, 0.65 * darkened, atol=0.03)
-        assert found.mean() > 0.4 * darkened.mean()
+        np.testing.assert_allclose(found, 0.6 * darkened, atol=0.03)
+        assert found.mean() > 0.35 * darkened.mean()
 
 
 def test_lesions_without_hair_have_none() -> None:

@@ -45,7 +45,7 @@ def mark_hair(
     valley[:reach] = valley[:, :reach] = valley[size - reach :] = valley[:, size - reach :] = False
     out = np.zeros_like(valley)
     for row, col in np.argwhere(valley):
-        for line in lines if not out[row, col] else ():
+        for line in lines if (row + col) % 2 == 0 and not out[row, col] else ():
             places = [(row + r, col + c) for r, c in line]
             places = [p for p in places if min(p) >= 0 and max(p) < size and valley[p]]
             if len(places) >= least:
