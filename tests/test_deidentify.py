@@ -158,6 +158,13 @@ def test_coordinates_are_kept_or_withheld_as_configured() -> None:
         assert np.isnan(released(2, withheld).columns[name]).all()
 
 
+def test_distances_between_lesions_are_withheld_with_the_coordinates() -> None:
+    measured = {"tbp_ex_nearest_mm": np.array([12.4, 30.6])}
+    assert sorted(released(2, table=measured).columns["tbp_ex_nearest_mm"]) == [12.0, 31.0]
+    withheld = Config(release=ReleaseConfig(coordinates="withheld"))
+    assert np.isnan(released(2, withheld, table=measured).columns["tbp_ex_nearest_mm"]).all()
+
+
 def test_infinite_values_are_released_empty() -> None:
     result = released(table={"tbp_lv_A": np.array([np.inf, 1.0])}).columns["tbp_lv_A"]
     assert np.isnan(result).sum() == 1
