@@ -1,7 +1,8 @@
 """Start here on a fresh machine: ``python3 bootstrap.py demo`` or ``python3 bootstrap.py check``.
 
-Makes a virtual environment in .venv, installs the locked dependencies and this package, then runs
-the main job on data_samples/ (demo) or all checks (check). Needs Python 3.11 or newer, nothing else.
+Makes a virtual environment in .venv (about 1.2 GB), installs the locked dependencies and this
+package, then runs the main job on data_samples/ (demo) or all checks (check). Needs Python 3.11 or
+newer, nothing else.
 """
 
 import os
@@ -20,7 +21,7 @@ PYTHON = BIN / "python"
 def main() -> int:
     """Run what the command line asks for."""
     jobs = {"demo": demo, "check": check}
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file meets any Python
         return _refuse(f"expected Python 3.11 or newer, got {sys.version.split()[0]}")
     if len(sys.argv) != 2 or sys.argv[1] not in jobs:
         return _refuse("usage: python3 bootstrap.py demo|check")
@@ -60,7 +61,7 @@ def install(lock: str) -> None:
 
 def run(*command: str) -> int:
     """Run a command in the project's folder and give its exit code."""
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603 - our own
 
 
 def _refuse(sentence: str) -> int:

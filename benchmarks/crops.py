@@ -15,15 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.machine import data_folder, machine_facts, write_result
+from benchmarks.bodies import NAME, PAGE_PX, candidates_of, scatter, write_body
+from benchmarks.machine import machine_facts, write_result
 from benchmarks.peers import Caster, casters, peer_crop
 from tbp_extract import geometry
 from tbp_extract.config import Config, CropConfig, JpegConfig, LimitConfig
@@ -39,11 +39,8 @@ from tbp_extract.io.texture import read_page
 from tbp_extract.jpeg import encode_jpeg
 from tbp_extract.kernels import patch, raster
 from tbp_extract.measure.quality import crop_quality
-from tbp_extract.phantom.enlarge import enlarge_atlas
-from tbp_extract.phantom.write import write_scan
 from tbp_extract.types import (
     Candidates,
-    CandidateSource,
     CropBatch,
     CropFrames,
     Release,
@@ -51,7 +48,6 @@ from tbp_extract.types import (
     Surface,
 )
 
-BODY, PAGE_PX, NAME = "mh_male_young", 8192, "body"
 SIZES_PX = (133, 256)
 PROJECTIONS = ("orthographic", "geodesic")
 JPEGS = {
@@ -138,66 +134,6 @@ def measure(folder: Path, crops: int, peer_crops: int, rounds: int) -> dict[str,
         many = Case(scan, surface, candidates, size_px, PROJECTIONS[0])
         result["times_faster"][str(size_px)] = compare(many, few, found, rounds)
     return result
-
-
-def write_body(folder: Path) -> None:
-    """OBJ, MTL and JPEG of the subdivided body with the enlarged skin."""
-    mesh = data_folder() / "bodies" / BODY / f"{BODY}.obj"
-    scan = enlarge_atlas(read_scan(scan_ref(mesh, unit="mm"), Config()), page_px=PAGE_PX)
-    grain = np.random.default_rng(0).integers(-20, 21, (512, 512, 3), np.int16)
-    page = scan.atlas[0]
-    for top in range(0, PAGE_PX, 512):
-        for left in range(0, PAGE_PX, 512):
-            part = page[top : top + 512, left : left + 512]
-            part[:] = np.clip(part + grain, 0, 255).astype(np.uint8)
-    write_scan(folder, NAME, quartered(quartered(scan)))
-
-
-def quartered(scan: Scan) -> Scan:
-    """Each face in four, edges halved."""
-    corners = [scan.faces[:, k] for k in range(3)]
-    pairs = np.sort(
-        np.stack([np.stack((corners[k], corners[(k + 1) % 3]), 1) for k in range(3)]), 2
-    )
-    edges, index = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)
-    middle = index.reshape(3, -1) + len(scan.vertices_mm)
-    vertices = np.concatenate((scan.vertices_mm, scan.vertices_mm[edges].mean(axis=1)))
-    uv = scan.wedge_uv
-    half = 0.5 * (uv + np.roll(uv, -1, axis=1))
-    faces, wedges = [np.stack(list(middle), axis=1)], [half]
-    for k in range(3):
-        faces.append(np.stack((corners[k], middle[k], middle[(k + 2) % 3]), axis=1))
-        wedges.append(np.stack((uv[:, k], half[:, k], half[:, (k + 2) % 3]), axis=1))
-    return Scan(
-        vertices,
-        np.concatenate(faces).astype(np.int32),
-        np.concatenate(wedges).astype(np.float32),
-        np.tile(scan.face_page, 4),
-        scan.atlas,
-    )
-
-
-def scatter(surface: Surface, count: int, seed: int = 0) -> Candidates:
-    """Places spread evenly over the skin."""
-    rng = np.random.default_rng(seed)
-    a, b, c = (surface.vertices_mm[surface.faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    face = rng.choice(len(area), count, p=area / area.sum()).astype(np.int32)
-    return candidates_of(face, rng.dirichlet((1, 1, 1), count))
-
-
-def candidates_of(face: NDArray[np.int32], barycentric: NDArray[np.float64]) -> Candidates:
-    """Candidates of nothing but places."""
-    n = len(face)
-    return Candidates(
-        face,
-        barycentric,
-        np.full(n, np.nan, np.float32),
-        np.ones(n, np.float32),
-        CandidateSource.LIST,
-        tuple(map(str, range(n))),
-        {},
-    )
 
 
 def warm_up(folder: Path) -> None:
@@ -309,7 +245,7 @@ def compare(
     many: Case, few: Case, found: dict[str, Caster], rounds: int
 ) -> dict[str, dict[str, float]]:
     """How many times faster than each peer, JPEG included; least and median over the rounds."""
-    (frames,) = few.frames()
+    batches = list(few.frames())
 
     def ours() -> list[list[bytes]]:
         return [encode_all(batch) for batch in many.batches()]
@@ -319,6 +255,7 @@ def compare(
             encode_jpeg(
                 peer_crop(few.scan, frames, n, caster).pixels(few.size_px), JPEGS["jpeg_95_444"]
             )
+            for frames in batches
             for n in range(len(frames))
         ]
 
@@ -391,31 +328,36 @@ def shares(case: Case) -> dict[str, float]:
 def memory(case: Case, rounds: int) -> dict[str, float]:
     """Compare crops all over the skin with crops of one place: the rest is waiting for memory.
 
-    The place is the scattered crop of median work, so that both do about the same.
+    Only crops that are not filtered count. The place is the one whose patch has the median number
+    of faces, so that both do about the same work.
     """
-    laid = [geometry.orthographic_patches(case.surface, frames) for frames in case.frames()]
-    faces = np.concatenate([np.diff(patches.start) for patches in laid])
-    middle = int(np.argsort(faces)[len(faces) // 2])
-    n = len(case.candidates)
-    one = candidates_of(
-        np.repeat(case.candidates.face[middle : middle + 1], n),
-        np.repeat(case.candidates.barycentric[middle : middle + 1], n, axis=0),
-    )
-    here = Case(case.scan, case.surface, one, case.size_px, case.projection)
-    tasks: dict[str, Callable[[], object]] = {
-        "scattered": lambda: sum(len(batch) for batch in case.batches()),
-        "one_place": lambda: sum(len(batch) for batch in here.batches()),
+    texel_mm, skin_mm2, faces = [], [], []
+    for batch in case.batches():
+        texel_mm.append(batch.texel_mm)
+        skin_mm2.append(batch.mm2_per_px.sum(axis=(1, 2)))
+        patches = geometry.orthographic_patches(case.surface, batch.frames)
+        faces.append(np.diff(patches.start))
+    texel, mm2 = np.concatenate(texel_mm), np.concatenate(skin_mm2)
+    plain = np.flatnonzero(texel > 1.5 * batch.frames.mm_per_px)
+    middle = plain[np.argsort(np.concatenate(faces)[plain])[len(plain) // 2]]
+    given = case.candidates
+    places = {"scattered": plain, "one_place": np.repeat(middle, len(plain))}
+    cases = {
+        name: replace(case, candidates=candidates_of(given.face[at], given.barycentric[at]))
+        for name, at in places.items()
     }
-    spent = take_turns(tasks, rounds)
-    scattered, warm = (statistics.median(spent[name]) for name in ("scattered", "one_place"))
-    texel_mm = np.concatenate([batch.texel_mm for batch in case.batches()])
-    mm2 = np.concatenate([batch.mm2_per_px.sum(axis=(1, 2)) for batch in case.batches()])
+    spent = take_turns({name: _drawing(some) for name, some in cases.items()}, rounds)
+    scattered, warm = (statistics.median(spent[name]) for name in places)
     return {
-        "atlas_kb_per_crop": round(float(np.mean(3 * mm2 / texel_mm**2)) / 1024, 1),
-        "scattered_per_s": round(n / scattered, 1),
-        "one_place_per_s": round(n / warm, 1),
+        "atlas_kb_per_crop": round(float((3 * mm2 / texel**2)[plain].mean()) / 1024, 1),
+        "scattered_per_s": round(len(plain) / scattered, 1),
+        "one_place_per_s": round(len(plain) / warm, 1),
         "memory_share_at_most": round(max(1 - warm / scattered, 0.0), 3),
     }
+
+
+def _drawing(case: Case) -> Callable[[], object]:
+    return lambda: sum(len(batch) for batch in case.batches())
 
 
 def show(result: dict[str, Any]) -> None:

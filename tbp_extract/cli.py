@@ -126,7 +126,13 @@ def measure(source: Path, out: Path, extent_mm: float) -> int:
 @click.option("--mesh", type=_FILE, help="Use this textured mesh as the body instead.")
 @click.option("--unit", type=click.Choice(["mm", "cm", "m", "in"]), help="Unit of that mesh.")
 @click.option("--count", default=1, show_default=True, help="Number of scans.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same bytes.",
+)
 @click.option("--name", default="phantom", show_default=True, help="Start of every scan_id.")
 @click.option("--faces", default=100_000, show_default=True, help="Triangles of a made body.")
 @click.option("--height", default=1.75, show_default=True, help="Height of a made body, m.")
@@ -233,4 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: the same command goes on where it stopped", err=True)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        # A traceback on the screen would show paths; a run's log has it.
+        name = type(error).__name__
+        click.echo(f"tbp-extract: an unexpected {name}: see private/log.txt, if any", err=True)
+        sys.exit(EXIT_FAILED)
     sys.exit(code or 0)

@@ -5,14 +5,18 @@ doi:10.1038/s41597-024-03743-w) in its order; ours follow, prefixed ``tbp_ex_``.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
-import numpy as np
-from numpy.typing import DTypeLike
-
+from tbp_extract.column import Column, Origin
+from tbp_extract.column import number as _number
+from tbp_extract.column import text as _text
 from tbp_extract.errors import ConfigError
+from tbp_extract.own_columns import (
+    CONTEXT_COLUMNS,
+    MAIN_MEASURES,
+    TAKING_COLUMNS,
+    context_name,
+)
 
 __all__ = [
     "BY_NAME",
@@ -74,65 +78,6 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = {
     "tbp_ex_skin_tone": ("very_light", "light", "intermediate", "tan", "brown", "dark"),
 }
 """Every value that a column of fixed words may hold; such a cell may also be empty."""
-
-
-class Origin(StrEnum):
-    """Where a column's definition comes from."""
-
-    GIVEN = "given"
-    """Handed through or mapped from the source."""
-
-    EXACT = "exact"
-    """The vendor's formula, reproduced on genuine rows."""
-
-    OWN = "own"
-    """Our definition; under a vendor's name where the vendor's own is not published."""
-
-    VENDOR = "vendor"
-    """Only the vendor's software makes it: empty unless a source gives it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the metadata table."""
-
-    name: str
-    dtype: Literal["str", "float", "int", "bool"]
-    unit: str
-    definition: str
-    origin: Origin
-    released: bool = True
-
-    decimals: int | None = None
-    """Released precision; ``None`` keeps what was measured."""
-
-    range: str = ""
-    """Lowest and highest possible value, such as ``0..1``; empty where there is none."""
-
-    @property
-    def numpy_dtype(self) -> DTypeLike:
-        """Array type in tables; missing numbers are NaN, missing text is ``None``."""
-        return {"str": object, "float": np.float64, "int": np.int64, "bool": np.bool_}[self.dtype]
-
-
-def _text(name: str, definition: str, origin: Origin = Origin.GIVEN) -> Column:
-    return Column(name, "str", "", definition, origin)
-
-
-def _number(
-    name: str,
-    unit: str,
-    definition: str,
-    origin: Origin = Origin.OWN,
-    *,
-    decimals: int | None = None,
-    range: str = "",
-) -> Column:
-    return Column(name, "float", unit, definition, origin, decimals=decimals, range=range)
-
-
-def _share(name: str, definition: str) -> Column:
-    return _number(name, "", definition, decimals=4, range="0..1")
 
 
 _ISIC_TEST = (
@@ -219,109 +164,9 @@ _OWN = (
         "Root of the ratio of skin area to image area over the covered crop; 1 is true to scale",
         decimals=4,
     ),
-    _number(
-        "tbp_ex_sharpness",
-        "",
-        "RMS difference of L* across 0.25 mm by that across 1 mm: 0.25 even change, 0.5 ideal "
-        "edges, 1 noise",
-        decimals=4,
-    ),
-    _share(
-        "tbp_ex_clipped_fraction",
-        "Share of the covered crop without exposure left: highest channel at most 8 or at least "
-        "254 of 255",
-    ),
-    _share(
-        "tbp_ex_glare_fraction",
-        "Share of the covered crop that is 12 L* lighter than the border zone's median and has at "
-        "most 0.6 of its saturation, or is white",
-    ),
-    _share(
-        "tbp_ex_hair_fraction",
-        "Share of the covered crop on thin dark lines: 4 L* darker than both sides 0.4 mm away, "
-        "over three quarters of a straight 2 mm",
-    ),
-    _number(
-        "tbp_ex_ita_deg",
-        "deg",
-        "Skin tone: individual typology angle atan2(L* - 50, b*) of the skin around the lesion",
-        decimals=2,
-        range="-90..90",
-    ),
-    _text(
-        "tbp_ex_skin_tone",
-        "Class of that angle: very_light > 55 >= light > 41 >= intermediate > 28 >= tan > 10 >= "
-        "brown > -30 >= dark",
-        Origin.OWN,
-    ),
 )
 
-MAIN_MEASURES: tuple[str, ...] = (
-    "clin_size_long_diam_mm",
-    "tbp_lv_areaMM2",
-    "tbp_lv_deltaLBnorm",
-    "tbp_lv_L",
-    "tbp_lv_A",
-    "tbp_lv_B",
-    "tbp_lv_H",
-    "tbp_lv_norm_border",
-    "tbp_lv_norm_color",
-    "tbp_lv_color_std_mean",
-)
-"""Measures of which a lesion's place among its patient's lesions is told."""
-
-
-def context_name(kind: Literal["rank", "z", "z_part"], measure: str) -> str:
-    """Column that tells of a main measure's place, such as ``tbp_ex_z_areaMM2``."""
-    return f"tbp_ex_{kind}_{measure.removeprefix('tbp_lv_').removeprefix('clin_size_')}"
-
-
-def _context_columns(measure: str) -> tuple[Column, ...]:
-    z = f"Robust z of {measure}, (value - median) / (1.4826 MAD), among"
-    return (
-        _share(
-            context_name("rank", measure),
-            f"Mid-rank of {measure} among the capture's lesions: (position - 0.5) / count",
-        ),
-        _number(context_name("z", measure), "", f"{z} the capture's lesions", decimals=4),
-        _number(
-            context_name("z_part", measure),
-            "",
-            f"{z} those of the same tbp_lv_location_simple",
-            decimals=4,
-        ),
-    )
-
-
-_CONTEXT = (
-    Column(
-        "tbp_ex_lesion_count",
-        "int",
-        "",
-        "Lesions of this capture that are in the table",
-        Origin.OWN,
-        range="1..",
-    ),
-    # Exact distances between lesions would tell a person as well as exact positions do.
-    _number(
-        "tbp_ex_nearest_mm",
-        "mm",
-        "Straight distance to the capture's nearest other lesion",
-        decimals=0,
-        range="0..",
-    ),
-    *(column for measure in MAIN_MEASURES for column in _context_columns(measure)),
-    _number(
-        "tbp_ex_ugly_duckling",
-        "",
-        "Robust Mahalanobis distance to the middle of the capture's lesions over the main "
-        "measures, by the root of their number: about 1 for a usual lesion",
-        decimals=4,
-        range="0..",
-    ),
-)
-
-RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN + _CONTEXT
+RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN + TAKING_COLUMNS + CONTEXT_COLUMNS
 """The metadata table, in order."""
 
 ISIC_TEST_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ISIC_TEST)

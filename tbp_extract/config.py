@@ -78,7 +78,7 @@ class LesionConfig(_Section):
 class CropConfig(_Section):
     """What a crop looks like."""
 
-    extent_mm: Positive = 15.0
+    extent_mm: Annotated[float, Field(ge=1, le=200)] = 15.0
     projection: Literal["orthographic", "geodesic"] = "orthographic"
     sampling: Literal["fixed", "native"] = "fixed"
     size_px: Annotated[int, Field(ge=16, le=4096)] = 133
@@ -135,8 +135,22 @@ class Config(_Section):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over all settings, defaults included."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _hashed(self.model_dump(mode="json"))
+
+    @property
+    def public_settings(self) -> dict[str, Any]:
+        """Settings as a release may state them: without the column names of a source."""
+        return self.model_dump(mode="json", exclude={"lesions": {"columns"}})
+
+    @property
+    def public_fingerprint(self) -> str:
+        """SHA-256 over the public settings."""
+        return _hashed(self.public_settings)
+
+
+def _hashed(settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_config(path: Path | None) -> Config:

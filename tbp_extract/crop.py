@@ -12,6 +12,7 @@ from tbp_extract.geometry import (
     frame_points,
     geodesic_patches,
     orthographic_patches,
+    straighten_frames,
 )
 from tbp_extract.kernels import raster
 from tbp_extract.types import Candidates, CropBatch, CropFrames, Patches, Scan, Surface
@@ -20,6 +21,9 @@ __all__ = ["extract_crops", "frame_crops"]
 
 BATCH_PX = 2_000_000
 """Crops leave in batches of at most this many pixels: bounds memory, lets it be used again."""
+
+VIEW_SHARE = 0.5
+"""Share of a crop's side that its view is straight for: the middle, where the lesion is."""
 
 DRAW_PX = 500_000
 """Crops are drawn together up to this many samples: stays in the cache."""
@@ -61,7 +65,8 @@ def frame_crops(
             index = chosen[first : first + step]
             face = candidates.face[index]
             origin_mm, axes = frame_points(surface, face, candidates.barycentric[index])
-            yield CropFrames(index, face, origin_mm, axes, config.extent_mm, int(size))
+            frames = CropFrames(index, face, origin_mm, axes, config.extent_mm, int(size))
+            yield straighten_frames(surface, frames, window_mm=VIEW_SHARE * config.extent_mm)
 
 
 def _sizes_px(surface: Surface, candidates: Candidates, config: CropConfig) -> NDArray[np.int64]:
@@ -70,9 +75,10 @@ def _sizes_px(surface: Surface, candidates: Candidates, config: CropConfig) -> N
     corners = surface.texel_mm[surface.faces[candidates.face]].astype(np.float64)
     texel_mm = (corners * candidates.barycentric).sum(axis=1)
     wanted = config.extent_mm / np.nan_to_num(texel_mm, nan=config.extent_mm)
-    odd = 2 * np.floor(wanted / 2).astype(np.int64) + 1
-    bounded: NDArray[np.int64] = np.clip(odd, config.native_min_px, config.native_max_px)
-    return bounded
+    bounded = np.clip(wanted, config.native_min_px, config.native_max_px)
+    # Both bounds are odd, so the next odd number below stays within.
+    half: NDArray[np.int64] = ((bounded - 1) // 2).astype(np.int64)
+    return 2 * half + 1
 
 
 def extract_crops(

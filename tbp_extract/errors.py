@@ -61,6 +61,7 @@ class ScanReason(StrEnum):
     MESH_NOT_FINITE = "mesh_not_finite"
     MESH_INDEX_OUT_OF_RANGE = "mesh_index_out_of_range"
     MESH_INSIDE_OUT = "mesh_inside_out"
+    MESH_BROKEN = "mesh_broken"
     MATERIAL_MISSING = "material_missing"
     TEXTURE_MISSING = "texture_missing"
     TEXTURE_UNREADABLE = "texture_unreadable"

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from numpy.typing import NDArray
 
+from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.geometry import (
     build_surface,
     corner_rowcol,
@@ -16,6 +18,7 @@ from tbp_extract.geometry import (
     orthographic_patches,
     point_positions,
     snap_points,
+    straighten_frames,
 )
 from tbp_extract.types import CropFrames, Scan, Surface
 from tests.targets import (
@@ -144,6 +147,22 @@ def test_frames_look_straight_at_the_skin_with_the_head_up() -> None:
     assert (axes[poles, 1, 2] < 0).all()
 
 
+def test_straightened_frames_look_straight_at_a_facet_of_a_coarse_box() -> None:
+    box = trimesh.creation.box((200.0, 200.0, 200.0))
+    surface = build_surface(bare_scan(np.asarray(box.vertices), np.asarray(box.faces)))
+    face = np.flatnonzero(surface.face_normals[:, 2] > 0.9).astype(np.int32)
+    weights = np.full((len(face), 3), 1 / 3)
+    origin, tilted = frame_points(surface, face, weights)
+    leaning = CropFrames(np.arange(len(face), dtype=np.int32), face, origin, tilted, 15.0, 133)
+    straight = straighten_frames(surface, leaning, window_mm=7.5)
+    # Interpolated normals lean towards the box's corners; the skin in the window is flat.
+    assert (leaning.axes[:, 2, 2] < 0.99).all()
+    upright = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(
+        straight.axes, np.broadcast_to(upright, (len(face), 3, 3)), atol=1e-9
+    )
+
+
 def test_a_fold_of_opposed_normals_still_has_a_frame() -> None:
     vertices = np.array(
         [[0.0, 0, 0], [4, 0, 0], [0, 4, 0], [0, 0, 0.01], [4, 0, 0.01], [0, 4, 0.01]]
@@ -167,6 +186,41 @@ def test_seam_copies_of_vertices_become_one_skin() -> None:
         np.testing.assert_array_equal(one.neighbours, two.neighbours)
         assert len(two.vertices_mm) == 49
     assert (two.neighbours == -1).sum() == 24
+
+
+@pytest.mark.parametrize("apart_mm", [1e-5, 1e-4, 2e-3])
+def test_copies_of_vertices_with_rounding_between_them_become_one_skin(apart_mm: float) -> None:
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=50.0)
+    soup = np.asarray(ball.vertices)[np.asarray(ball.faces)].reshape(-1, 3)
+    soup = soup + np.random.default_rng(0).uniform(-apart_mm, apart_mm, soup.shape)
+    surface = build_surface(bare_scan(soup, np.arange(len(soup), dtype=np.int32).reshape(-1, 3)))
+    assert len(surface.vertices_mm) == len(ball.vertices)
+    assert (surface.neighbours >= 0).all()
+
+
+def test_triangles_that_hardly_hang_together_are_refused() -> None:
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=50.0)
+    faces = np.asarray(ball.faces)
+    flipped = np.where((np.arange(len(faces)) % 5 == 0)[:, None], faces[:, ::-1], faces)
+    with pytest.raises(ScanError, match="wind against each other") as wound:
+        build_surface(bare_scan(np.asarray(ball.vertices), flipped))
+    assert wound.value.reason is ScanReason.MESH_BROKEN
+    soup = np.asarray(ball.vertices)[faces]
+    soup = (soup - soup.mean(axis=1, keepdims=True)) * 0.9 + soup.mean(axis=1, keepdims=True)
+    with pytest.raises(ScanError, match="do not hang together"):
+        build_surface(
+            bare_scan(soup.reshape(-1, 3), np.arange(3 * len(faces), dtype=np.int32).reshape(-1, 3))
+        )
+
+
+def test_a_part_that_shows_its_inside_is_refused() -> None:
+    trunk = trimesh.creation.icosphere(subdivisions=3, radius=50.0)
+    arm = trimesh.creation.icosphere(subdivisions=2, radius=20.0)
+    vertices = np.concatenate((trunk.vertices, arm.vertices + np.array([90.0, 0.0, 0.0])))
+    inside_out = np.asarray(arm.faces)[:, ::-1] + len(trunk.vertices)
+    with pytest.raises(ScanError, match="inside out") as caught:
+        build_surface(bare_scan(vertices, np.concatenate((trunk.faces, inside_out))))
+    assert caught.value.reason is ScanReason.MESH_INSIDE_OUT
 
 
 def test_the_surface_keeps_the_order_of_the_faces() -> None:

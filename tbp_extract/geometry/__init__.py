@@ -1,6 +1,6 @@
 """From a mesh to places on skin: surface, tangent frames, flat patches, nearest points."""
 
-from tbp_extract.geometry.patches import geodesic_patches, orthographic_patches
+from tbp_extract.geometry.patches import geodesic_patches, orthographic_patches, straighten_frames
 from tbp_extract.geometry.points import (
     SurfacePoints,
     frame_points,
@@ -20,4 +20,5 @@ __all__ = [
     "orthographic_patches",
     "point_positions",
     "snap_points",
+    "straighten_frames",
 ]

@@ -1,15 +1,18 @@
 """The skin around points, laid flat: as seen from above, or unrolled."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.geometry.points import upright_axes
 from tbp_extract.kernels import patch
+from tbp_extract.kernels.normal import mean_normals
 from tbp_extract.types import CropFrames, Patches, Surface
 
-__all__ = ["geodesic_patches", "orthographic_patches"]
+__all__ = ["geodesic_patches", "orthographic_patches", "straighten_frames"]
 
 
 def orthographic_patches(
@@ -51,6 +54,39 @@ def orthographic_patches(
         )
 
     return _collect(len(frames), seen, fill)
+
+
+def straighten_frames(surface: Surface, frames: CropFrames, *, window_mm: float) -> CropFrames:
+    """Turn frames so that they look straight at the skin in a window, not just at one point.
+
+    The normal at a point follows every ripple of a finely scanned mesh, and on a coarse one leans
+    towards the next facet; the mean over the window does neither.
+
+    Parameters
+    ----------
+    surface : Surface
+    frames : CropFrames
+        N frames that look at the skin from about where they should.
+    window_mm : float
+        Side of the square whose connected skin counts.
+
+    Returns
+    -------
+    CropFrames
+        With new axes; all else is as it was.
+    """
+    window = replace(frames, extent_mm=window_mm)
+    patches = orthographic_patches(surface, window)
+    normal = frames.axes[:, 2].copy()
+    mean_normals(
+        patches.start,
+        patches.face,
+        patches.corner_mm,
+        surface.face_normals,
+        0.5 * window_mm,
+        normal,
+    )
+    return replace(frames, axes=upright_axes(normal))
 
 
 def geodesic_patches(surface: Surface, frames: CropFrames, *, margin_mm: float = 0.0) -> Patches:

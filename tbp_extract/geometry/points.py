@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from tbp_extract.kernels import locate
 from tbp_extract.types import Scan, Surface
 
-__all__ = ["SurfacePoints", "frame_points", "locate_uv", "point_positions", "snap_points"]
+__all__ = [
+    "SurfacePoints",
+    "frame_points",
+    "locate_uv",
+    "point_positions",
+    "snap_points",
+    "upright_axes",
+]
 
 POLE_COS = 0.97
 """Above this |cosine| between normal and the up axis (14 degrees), up gives no direction."""
@@ -66,11 +73,18 @@ def frame_points(
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     # Opposed normals at a paper-thin fold may cancel: the face's own is then the best there is.
     normal = np.where(length > 1e-3, normal / np.maximum(length, 1e-12), surface.face_normals[face])
+    return point_positions(surface, face, barycentric), upright_axes(normal)
+
+
+def upright_axes(normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tangent frames (N, 3, 3) for unit normals (N, 3): rows tangent, bitangent, normal.
+
+    The image's top points to the head; where skin faces up or down, to the front.
+    """
     up = np.where(np.abs(normal[:, 1:2]) > POLE_COS, (0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
     tangent = np.cross(up, normal)
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
-    axes = np.stack((tangent, np.cross(tangent, normal), normal), axis=1)
-    return point_positions(surface, face, barycentric), axes
+    return np.stack((tangent, np.cross(tangent, normal), normal), axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,9 +23,9 @@ class LesionDataset:
 
     Parameters
     ----------
-    source : Path
+    source : Path or str
         A release folder, or an HDF5 file in the genuine layout.
-    metadata : Path, optional
+    metadata : Path or str, optional
         CSV or Parquet with a row per crop, such as the genuine ``train-metadata.csv``;
         by default that of the release.
     columns : iterable of str, optional
@@ -46,13 +46,14 @@ class LesionDataset:
 
     def __init__(
         self,
-        source: Path,
-        metadata: Path | None = None,
+        source: Path | str,
+        metadata: Path | str | None = None,
         *,
         columns: Iterable[str] | None = None,
         transform: Transform | None = None,
     ) -> None:
-        self._source = source
+        self._source = source = Path(source)
+        metadata = None if metadata is None else Path(metadata)
         self._transform = transform
         self._reader: ShardReader | None = None
         self._ids, self._rows = _read_rows(source, metadata, columns)
@@ -65,7 +66,7 @@ class LesionDataset:
         return len(self._ids)
 
     def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
-        """Crop and row at a position; missing values are NaN."""
+        """Crop and row at a position; missing numbers are NaN, missing text is empty."""
         if self._reader is None:
             self._reader = ShardReader(self._source)
         pixels = self._reader[self._ids[index]]
@@ -102,6 +103,8 @@ def _read_rows(
     absent = sorted({"isic_id", *names} - set(frame.columns))
     if absent:
         raise SourceError(f"expected metadata with the columns {', '.join(absent)}")
+    text = {name: "" for name in names if not pd.api.types.is_numeric_dtype(frame[name])}
+    frame = frame.fillna(text)
     return tuple(frame["isic_id"]), {name: frame[name].array for name in names}
 
 

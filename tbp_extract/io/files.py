@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, hashes, and folders for the owner alone."""
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -15,9 +16,11 @@ __all__ = [
     "PRIVATE_FILE",
     "PRIVATE_FOLDER",
     "PUBLIC_FILE",
+    "claimed",
     "make_private_folder",
     "open_whole",
     "sha256_file",
+    "sweep_leftovers",
     "sync_folder",
     "write_whole",
 ]
@@ -79,6 +82,32 @@ def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE) -> None:
     """
     with open_whole(path, mode=mode) as file:
         file.write(data)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; the system lets go of it when the process ends.
+
+    Raises
+    ------
+    OutputError
+        If somebody else holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OutputError("another run works on this output folder: wait for its end") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sweep_leftovers(folder: Path) -> None:
+    """Delete what a killed run left unfinished in a folder; nobody else may be writing there."""
+    for leftover in folder.glob(LEFTOVER_PATTERN) if folder.is_dir() else ():
+        leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -53,7 +53,10 @@ def read_key(path: Path) -> ReleaseKey:
     except UnicodeDecodeError:
         text = ""
     if len(text) != 2 * KEY_BYTES or set(text.lower()) - set("0123456789abcdef"):
-        raise ConfigError(f"expected a release key of {2 * KEY_BYTES} hex digits, got other text")
+        raise ConfigError(
+            f"expected a release key of {2 * KEY_BYTES} hex digits, got other text: give the key "
+            "of an earlier run, or none to have one made"
+        )
     return ReleaseKey(bytes.fromhex(text))
 
 
@@ -62,7 +65,8 @@ def _check_mode(mode: int) -> None:
         raise ConfigError("expected the release key to be a file, got something else")
     if mode & 0o077:
         raise ConfigError(
-            f"the release key may be read by its owner alone (mode 0600), got {mode & 0o777:04o}"
+            f"the release key must be readable by its owner alone, got mode {mode & 0o777:04o}: "
+            "chmod 600 it"
         )
 
 

@@ -53,6 +53,16 @@ class OutLayout:
         return self.private / "quarantine.csv"
 
     @property
+    def dropped(self) -> Path:
+        """Lesions that are not in the release, and why."""
+        return self.private / "dropped.csv"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the run that works here."""
+        return self.private / "lock"
+
+    @property
     def log(self) -> Path:
         """What happened, in pseudonyms."""
         return self.private / "log.txt"

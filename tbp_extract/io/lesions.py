@@ -16,7 +16,7 @@ from tbp_extract.io.scale import apply_axes
 from tbp_extract.io.text_table import TableError, TextTable, numbers, parse_table
 from tbp_extract.types import LesionList, Scan, ScanRef
 
-__all__ = ["LIST_COLUMNS", "read_lesions"]
+__all__ = ["LIST_COLUMNS", "check_mapping", "read_lesions"]
 
 _POSITION = ("x", "y", "z")
 _TEXTURE = ("u", "v")
@@ -51,12 +51,9 @@ def read_lesions(
     ------
     ScanError
         ``LESION_LIST_MISSING``, ``LESION_LIST_UNUSABLE`` or as `ScanFolder.read`.
-    ConfigError
-        ``lesions.columns`` maps a column that lists do not have.
     """
     config = config or Config()
     folder = folder or ScanFolder(ref.root, config.limits)
-    _check_mapping(config.lesions.columns)
     if ref.lesions is None:
         raise ScanError(ScanReason.LESION_LIST_MISSING, "the scan names no lesion list")
     data = folder.read(ref.lesions, role="the lesion list", missing=ScanReason.LESION_LIST_MISSING)
@@ -72,7 +69,14 @@ def read_lesions(
         ) from error
 
 
-def _check_mapping(columns: Mapping[str, str]) -> None:
+def check_mapping(columns: Mapping[str, str]) -> None:
+    """Raise if ``lesions.columns`` maps a column that lists do not have.
+
+    Raises
+    ------
+    ConfigError
+        Naming it, and the nearest that lists have.
+    """
     for name in columns:
         if name not in LIST_COLUMNS:
             near = difflib.get_close_matches(name, LIST_COLUMNS, n=1, cutoff=0.0)[0]

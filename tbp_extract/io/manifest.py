@@ -27,6 +27,7 @@ __all__ = [
     "count_outcomes",
     "done_scan",
     "file_entry",
+    "is_whole",
     "quarantined_scan",
     "read_shard_manifest",
     "shard_manifest_bytes",
@@ -161,17 +162,28 @@ def write_manifest(folder: Path, shards: Sequence[ShardManifest], config: Config
     files = _hashed(folder)
     for shard in shards:
         _check_shard_files(shard, files)
-    settings = config.model_dump(mode="json")
     manifest = {
         "format": "tbp_extract release",
         "format_version": FORMAT_VERSION,
         "tool": {"name": "tbp_extract", "version": __version__},
         "libraries": _library_versions(),
-        "config": {"fingerprint": config.fingerprint, "settings": settings},
+        "config": {
+            "fingerprint": config.public_fingerprint,
+            "settings": config.public_settings,
+        },
         "counts": count_outcomes(shards),
         "files": files,
     }
     write_whole(folder / MANIFEST_NAME, _json_bytes(manifest))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a release has its manifest and every file is the one that the manifest describes."""
+    try:
+        listed = json.loads((folder / MANIFEST_NAME).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(_hashed(folder) == listed)
 
 
 def _hashed(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Private notes of a shard: which files its scans were read from, which scans failed and why."""
+"""Private notes of a shard: what it was read from, and what did not reach the release and why."""
 
 import csv
 import io
@@ -10,7 +10,14 @@ from pathlib import Path
 from tbp_extract.errors import OutputError
 from tbp_extract.io.files import PRIVATE_FILE, write_whole
 
-__all__ = ["Quarantined", "ShardNotes", "notes_bytes", "read_notes", "write_quarantine"]
+__all__ = [
+    "Dropped",
+    "Quarantined",
+    "ShardNotes",
+    "notes_bytes",
+    "read_notes",
+    "write_notes_table",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,23 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A lesion that was found or listed and is not in the release."""
+
+    scan: str
+    """Pseudonym, as in the log."""
+
+    reason: str
+    """Code of ``DropReason``."""
+
+    scan_id: str
+    """As given. Private."""
+
+    lesion_id: str
+    """As given, else the row of the list. Private."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShardNotes:
     """What resuming and mending a shard need to know. Private."""
 
@@ -44,6 +68,7 @@ class ShardNotes:
     """Files read, by pseudonym of the scan."""
 
     quarantined: tuple[Quarantined, ...]
+    dropped: tuple[Dropped, ...]
 
 
 def notes_bytes(notes: ShardNotes) -> bytes:
@@ -62,15 +87,32 @@ def read_notes(path: Path) -> ShardNotes:
     try:
         content = json.loads(path.read_bytes())
         inputs = {scan: tuple(names) for scan, names in content["inputs"].items()}
-        return ShardNotes(inputs, tuple(Quarantined(**q) for q in content["quarantined"]))
+        return ShardNotes(
+            inputs,
+            quarantined=tuple(Quarantined(**row) for row in content["quarantined"]),
+            dropped=tuple(Dropped(**row) for row in content["dropped"]),
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise OutputError("the notes of a shard are missing or malformed") from None
 
 
-def write_quarantine(scans: Sequence[Quarantined], path: Path) -> None:
-    """Write the private table of quarantined scans, sorted by pseudonym."""
+def write_notes_table(
+    kind: type[Quarantined] | type[Dropped], rows: Sequence[Quarantined | Dropped], path: Path
+) -> None:
+    """Write a private table of what did not reach the release, sorted.
+
+    Parameters
+    ----------
+    kind : type
+        What the rows are; gives the columns.
+    rows : sequence of Quarantined or Dropped
+    path : Path
+        Gets mode 0600.
+    """
     text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(Quarantined)], lineterminator="\n")
+    table = csv.DictWriter(text, [field.name for field in fields(kind)], lineterminator="\n")
     table.writeheader()
-    table.writerows(asdict(scan) for scan in sorted(scans, key=lambda scan: scan.scan))
+    table.writerows(
+        sorted((asdict(row) for row in rows), key=lambda row: tuple(map(str, row.values())))
+    )
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"), mode=PRIVATE_FILE)

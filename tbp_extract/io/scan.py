@@ -30,6 +30,10 @@ INSIDE_OUT_BELOW = -0.01
 """Signed volume by area^1.5 below which a surface is inside out; a sphere has 0.094, a sheet 0."""
 
 
+MAX_BEYOND = 0.01
+"""How far texture coordinates may leave their page before the scan is refused; clamped within."""
+
+
 def read_scan(
     ref: ScanRef, config: Config | None = None, *, folder: ScanFolder | None = None
 ) -> Scan:
@@ -162,6 +166,18 @@ def _check_finite(mesh: FileMesh) -> None:
         )
 
 
+def _check_one_tile(wedge_uv: NDArray[np.float32]) -> None:
+    """Refuse a texture that repeats within a face: a scan's skin has one place for each face."""
+    low, high = np.nanmin(wedge_uv), np.nanmax(wedge_uv)
+    if low < -MAX_BEYOND or high > 1 + MAX_BEYOND:
+        beyond = (wedge_uv < -MAX_BEYOND) | (wedge_uv > 1 + MAX_BEYOND)
+        raise ScanError(
+            ScanReason.TEXTURE_UNSUPPORTED,
+            f"{beyond.any(axis=(1, 2)).sum()} faces reach beyond the edge of their texture: "
+            "expected texture coordinates between 0 and 1, and no repeated texture",
+        )
+
+
 def _check_outward(area_mm2: float, volume_mm3: float) -> None:
     if area_mm2 > 0 and volume_mm3 / area_mm2**1.5 < INSIDE_OUT_BELOW:
         raise ScanError(
@@ -192,6 +208,7 @@ def _settle_pages(mesh: FileMesh) -> _Skin:
         )
     wedge_uv = _shift_tiles(mesh.wedge_uv)
     wedge_uv[~shown] = np.nan
+    _check_one_tile(wedge_uv)
     return _Skin(wedge_uv, face_page, tuple(numbers))
 
 

@@ -126,7 +126,7 @@ class ShardReader:
 
     Parameters
     ----------
-    source : Path
+    source : Path or str
         A shard, a genuine ISIC 2024 file, a release folder or its ``images`` folder.
 
     Raises
@@ -141,8 +141,8 @@ class ShardReader:
     ...         pixels = reader[isic_id]  # (H, W, 3) uint8 sRGB
     """
 
-    def __init__(self, source: Path) -> None:
-        self._paths = _shard_paths(source)
+    def __init__(self, source: Path | str) -> None:
+        self._paths = _shard_paths(Path(source))
         self._open: OrderedDict[int, h5py.File] = OrderedDict()
         self._process = os.getpid()
         self._shard_of: dict[str, int] = {}
@@ -227,5 +227,8 @@ def _shard_paths(source: Path) -> tuple[Path, ...]:
     folder = source / "images" if (source / "images").is_dir() else source
     paths = tuple(sorted(folder.glob("shard-*.hdf5")))
     if not paths:
-        raise SourceError("expected a shard or a folder of shards, got a folder without any")
+        raise SourceError(
+            "expected a shard or a release folder, got a folder without shards"
+            + (": give the folder release/ in it" if (source / "release").is_dir() else "")
+        )
     return paths

@@ -16,11 +16,12 @@ from tbp_extract.io.scan import MESH_SUFFIXES
 from tbp_extract.io.text_table import TableError, TextTable, parse_table
 from tbp_extract.types import ScanRef
 
-__all__ = ["SCAN_COLUMNS", "SCAN_TABLE", "read_source"]
+__all__ = ["LESION_LIST", "SCAN_COLUMNS", "SCAN_TABLE", "read_source"]
 
 _LOG = logging.getLogger(__name__)
 
 SCAN_TABLE = "scans.csv"
+LESION_LIST = "lesions.csv"
 _VENDOR_TABLE = "patients.csv"
 
 _REQUIRED = ("scan_id", "patient_id", "mesh")
@@ -50,7 +51,8 @@ def read_source(source: Path, config: Config | None = None) -> tuple[ScanRef, ..
     Parameters
     ----------
     source : Path
-        A folder with ``scans.csv``, or one below which every mesh is a scan named by its folder.
+        A folder with ``scans.csv``, or one below which every mesh is a scan named by its folder
+        and a ``lesions.csv`` beside it is its list.
     config : Config, optional
         The axes of what the table leaves open.
 
@@ -84,9 +86,15 @@ def _find_scans(source: Path) -> tuple[ScanRef, ...]:
             f"SOURCE holds neither {SCAN_TABLE} nor a mesh ({', '.join(sorted(MESH_SUFFIXES))})"
         )
     return tuple(
-        ScanRef(scan_id=name, patient_id=name, root=source, mesh=mesh)
+        ScanRef(name, name, root=source, mesh=mesh, lesions=_list_beside(source, mesh))
         for name, mesh in zip(_name_scans(meshes, source), meshes, strict=True)
     )
+
+
+def _list_beside(source: Path, mesh: str) -> str | None:
+    """Lesion list in the folder of a mesh that no table describes."""
+    beside = Path(mesh).with_name(LESION_LIST)
+    return beside.as_posix() if (source / beside).is_file() else None
 
 
 def _find_meshes(source: Path) -> list[str]:
@@ -170,7 +178,8 @@ class _Rows:
             raise TableError(f"it lacks the column {', '.join(missing)}")
         unknown = len(table.columns.keys() - set(SCAN_COLUMNS))
         if unknown:
-            _LOG.warning("%s: %d columns are not known and not read", SCAN_TABLE, unknown)
+            known = ", ".join(SCAN_COLUMNS)
+            _LOG.warning("%s: %d columns are not read, known are %s", *(SCAN_TABLE, unknown, known))
         self._table = table
         self._check_required()
         self._check_unique()
@@ -195,9 +204,7 @@ class _Rows:
         for number, name in zip(self._table.row_number, ids, strict=True):
             first = seen.setdefault(name, number)
             if first != number:
-                raise TableError(
-                    f"row {number}, column scan_id: expected another value than in row {first}"
-                )
+                raise TableError(f"row {number}, column scan_id: it stands in row {first} already")
 
 
 def _make_ref(row: _Row, source: Path, config: Config) -> ScanRef:

@@ -141,7 +141,7 @@ def write_data_dictionary(folder: Path) -> None:
         _write_csv(pa.table(rows), file)
 
 
-def read_metadata(folder: Path) -> "pd.DataFrame":
+def read_metadata(folder: Path | str) -> "pd.DataFrame":
     """Read the metadata of a release, one row a crop.
 
     Raises
@@ -150,9 +150,12 @@ def read_metadata(folder: Path) -> "pd.DataFrame":
         If the folder holds no metadata that can be read.
     """
     try:
-        frame: pd.DataFrame = pq.read_table(folder / METADATA_PARQUET).to_pandas()
+        frame: pd.DataFrame = pq.read_table(Path(folder) / METADATA_PARQUET).to_pandas()
     except (OSError, pa.ArrowException):
-        raise SourceError(f"expected a release folder with {METADATA_PARQUET}, got none") from None
+        hint = ": give the folder release/ in it" if (Path(folder) / "release").is_dir() else ""
+        raise SourceError(
+            f"expected a release folder with {METADATA_PARQUET}, got none that reads{hint}"
+        ) from None
     return frame
 
 

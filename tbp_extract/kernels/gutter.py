@@ -20,7 +20,8 @@ def mark_texels(
         high_row = max(corner[m, 0, 0], corner[m, 1, 0], corner[m, 2, 0])
         if not (math.isfinite(low_row) and math.isfinite(high_row)):
             continue
-        first, last = max(math.ceil(low_row), 0), min(math.floor(high_row), height - 1)
+        # Clamped before they become integers: beyond 2^63 that has no meaning.
+        first, last = math.ceil(max(low_row, 0.0)), math.floor(min(high_row, height - 1.0))
         for row in range(first, last + 1):
             left, right = math.inf, -math.inf
             for k in range(3):

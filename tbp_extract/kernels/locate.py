@@ -14,7 +14,8 @@ from tbp_extract.kernels import kernel
 
 @kernel
 def _cell(value: float, low: float, cell: float, n: int) -> int:
-    return min(max(math.floor((value - low) / cell), 0), n - 1)
+    # Clamped before it becomes an integer: beyond 2^63 that has no meaning.
+    return int(min(max((value - low) / cell, 0.0), n - 1.0))
 
 
 @kernel

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
+REPEATED = -2
+"""Marks, while faces are linked, one that stands there already."""
+
 
 @kernel
 def _slot(a: int, b: int, c: int, mask: int) -> int:
@@ -18,26 +21,47 @@ def _slot(a: int, b: int, c: int, mask: int) -> int:
 
 
 @kernel
-def weld_vertices(
-    cell: NDArray[np.int64],  # (V, 3) quantised positions
-    table: NDArray[np.int32],  # (T,) filled with -1, T a power of two above V
-    out: NDArray[np.int32],  # (V,) first vertex of the same cell
-) -> None:
-    """Open addressing: each slot holds the first vertex seen in its cell."""
+def _find_cell(cell: NDArray[np.int64], table: NDArray[np.int32], a: int, b: int, c: int) -> int:
+    """Slot that holds a vertex of cell (a, b, c), or the free slot where one belongs."""
     mask = table.shape[0] - 1
+    slot = _slot(a, b, c, mask)
+    while table[slot] >= 0:
+        first = table[slot]
+        if cell[first, 0] == a and cell[first, 1] == b and cell[first, 2] == c:
+            break
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def weld_vertices(
+    cell: NDArray[np.int64],  # (V, 3) grid cell of each vertex
+    side: NDArray[np.int8],  # (V, 3) -1 or 1: beside the lower or upper wall of its cell; else 0
+    table: NDArray[np.int32],  # (T,) filled with -1, T a power of two above V
+    out: NDArray[np.int32],  # (V,) the vertex that stands for it
+) -> None:
+    """Let the first vertex of a cell stand for all of them, and for those just beyond its walls.
+
+    Plan: open addressing over cells. A vertex beside a wall also looks behind it before it opens a
+    cell of its own, so that copies with rounding between them meet.
+    """
     for vertex in range(cell.shape[0]):
-        a, b, c = cell[vertex, 0], cell[vertex, 1], cell[vertex, 2]
-        slot = _slot(a, b, c, mask)
-        while True:
-            first = table[slot]
-            if first < 0:
-                table[slot] = vertex
-                out[vertex] = vertex
+        a, b, c = int(cell[vertex, 0]), int(cell[vertex, 1]), int(cell[vertex, 2])
+        own = _find_cell(cell, table, a, b, c)
+        if table[own] >= 0:
+            out[vertex] = out[table[own]]
+            continue
+        out[vertex] = vertex
+        for choice in range(1, 8):
+            i, j, k = choice & 1, (choice >> 1) & 1, (choice >> 2) & 1
+            di, dj, dk = i * side[vertex, 0], j * side[vertex, 1], k * side[vertex, 2]
+            if (i and di == 0) or (j and dj == 0) or (k and dk == 0):
+                continue
+            found = table[_find_cell(cell, table, a + di, b + dj, c + dk)]
+            if found >= 0:
+                out[vertex] = out[found]
                 break
-            if cell[first, 0] == a and cell[first, 1] == b and cell[first, 2] == c:
-                out[vertex] = first
-                break
-            slot = (slot + 1) & mask
+        table[own] = vertex
 
 
 @kernel
@@ -63,12 +87,21 @@ def link_faces(
 ) -> None:
     """Pair half-edges a->b and b->a; an edge used twice in one direction joins nothing.
 
-    Faces with a repeated vertex have no area and take no part, so that their neighbours meet.
+    Faces with a repeated vertex have no area and take no part, so that their neighbours meet; so
+    do faces that stand there already.
     """
     n_faces = faces.shape[0]
     for face in range(n_faces):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        out[face, 0] = -1
         if a == b or b == c or c == a:
+            continue
+        for corner in range(3):
+            start, end = faces[face, corner], faces[face, (corner + 1) % 3]
+            half = table[_find_edge(faces, table, start, end)]
+            if half >= 0 and faces[half // 3, (half % 3 + 2) % 3] == faces[face, (corner + 2) % 3]:
+                out[face, 0] = REPEATED
+        if out[face, 0] == REPEATED:
             continue
         for corner in range(3):
             slot = _find_edge(faces, table, faces[face, corner], faces[face, (corner + 1) % 3])
@@ -78,9 +111,10 @@ def link_faces(
                 table[slot] = 3 * face + corner
     for face in range(n_faces):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        takes_part = out[face, 0] != REPEATED and a != b and b != c and c != a
         for corner in range(3):
             out[face, corner] = -1
-            if a == b or b == c or c == a:
+            if not takes_part:
                 continue
             start, end = faces[face, corner], faces[face, (corner + 1) % 3]
             if doubled[_find_edge(faces, table, start, end)]:
@@ -88,6 +122,31 @@ def link_faces(
             slot = _find_edge(faces, table, end, start)
             if table[slot] >= 0 and not doubled[slot]:
                 out[face, corner] = table[slot] // 3
+
+
+@kernel
+def label_parts(
+    neighbours: NDArray[np.int32],  # (F, 3)
+    queue: NDArray[np.int32],  # (F,) scratch
+    out: NDArray[np.int32],  # (F,) comes as -1; number of the connected part
+) -> None:
+    """Give a number to each part of a mesh that hangs together over edges."""
+    parts = 0
+    for seed in range(neighbours.shape[0]):
+        if out[seed] >= 0:
+            continue
+        out[seed] = parts
+        queue[0] = seed
+        head, tail = 0, 1
+        while head < tail:
+            for k in range(3):
+                other = neighbours[queue[head], k]
+                if other >= 0 and out[other] < 0:
+                    out[other] = parts
+                    queue[tail] = other
+                    tail += 1
+            head += 1
+        parts += 1
 
 
 @kernel

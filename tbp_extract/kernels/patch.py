@@ -121,9 +121,15 @@ def _sink(keys: NDArray[np.float64], items: NDArray[np.int32], size: int) -> Non
 
 
 @kernel
+def _length(x: float, y: float) -> float:
+    return math.sqrt(x * x + y * y)
+
+
+@kernel
 def _turn(
-    fx: float, fy: float, fz: float, tx: float, ty: float, tz: float, vector: NDArray[np.float64]
-) -> None:
+    fx: float, fy: float, fz: float, tx: float, ty: float, tz: float,
+    x: float, y: float, z: float,
+) -> tuple[float, float, float]:  # fmt: skip
     """Carry a tangent vector along: the least rotation that takes normal f to normal t.
 
     Without a direction to turn in, or with a normal of no length, the vector stays.
@@ -131,67 +137,56 @@ def _turn(
     cos = fx * tx + fy * ty + fz * tz
     no_normal = (fx == 0.0 and fy == 0.0 and fz == 0.0) or (tx == 0.0 and ty == 0.0 and tz == 0.0)
     if cos <= -0.999999 or no_normal:
-        return
+        return x, y, z
     cx, cy, cz = fy * tz - fz * ty, fz * tx - fx * tz, fx * ty - fy * tx
-    x, y, z = vector[0], vector[1], vector[2]
     along = (cx * x + cy * y + cz * z) / (1.0 + cos)
-    vector[0] = cos * x + cy * z - cz * y + along * cx
-    vector[1] = cos * y + cz * x - cx * z + along * cy
-    vector[2] = cos * z + cx * y - cy * x + along * cz
+    return (
+        cos * x + cy * z - cz * y + along * cx,
+        cos * y + cz * x - cx * z + along * cy,
+        cos * z + cx * y - cy * x + along * cz,
+    )
 
 
 @kernel
 def _step(
-    offset: NDArray[np.float64],  # (3,)
-    normal: NDArray[np.float64],  # (3,)
-    tangent: NDArray[np.float64],  # (3,)
-    out: NDArray[np.float64],  # (2,)
-) -> None:
-    """Offset in the plane of a point, its length kept; bitangent = tangent x normal."""
-    bx = tangent[1] * normal[2] - tangent[2] * normal[1]
-    by = tangent[2] * normal[0] - tangent[0] * normal[2]
-    bz = tangent[0] * normal[1] - tangent[1] * normal[0]
-    out[0] = offset[0] * tangent[0] + offset[1] * tangent[1] + offset[2] * tangent[2]
-    out[1] = offset[0] * bx + offset[1] * by + offset[2] * bz
-    flat = math.hypot(out[0], out[1])
-    if flat > 0.0:
-        full = math.sqrt(offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2)
-        out[0] *= full / flat
-        out[1] *= full / flat
+    x: float, y: float, z: float, nx: float, ny: float, nz: float, tx: float, ty: float, tz: float
+) -> tuple[float, float]:
+    """Offset in the plane of a normal and a tangent, its length kept; bitangent = t x n."""
+    along = x * tx + y * ty + z * tz
+    across = x * (ty * nz - tz * ny) + y * (tz * nx - tx * nz) + z * (tx * ny - ty * nx)
+    flat = _length(along, across)
+    if flat == 0.0:
+        return 0.0, 0.0
+    longer = math.sqrt(x * x + y * y + z * z) / flat
+    return along * longer, across * longer
 
 
 @kernel
 def _leap(
-    vertices: NDArray[np.float64],
-    normals: NDArray[np.float64],
     base: NDArray[np.float64],  # (3,) position
-    base_normal: NDArray[np.float64],  # (3,)
-    base_tangent: NDArray[np.float64],  # (3,)
-    vertex: int,
-    tangent: NDArray[np.float64],  # (3,) becomes the carried tangent at the vertex
-    offset: NDArray[np.float64],  # (3,) scratch
-    step: NDArray[np.float64],  # (2,) becomes the step from base to vertex
-    scratch: NDArray[np.float64],  # (2,)
-) -> None:
-    """Step from a point to a vertex: the mean of how either end's tangent plane sees it.
+    normal: NDArray[np.float64],  # (3,)
+    tangent: NDArray[np.float64],  # (3,)
+    to: NDArray[np.float64],  # (3,) position
+    to_normal: NDArray[np.float64],  # (3,)
+) -> tuple[float, float, float, float, float]:
+    """Step from a point to another: the mean of how either end's tangent plane sees it.
 
-    The mean cancels the first-order error of projecting in one plane only.
+    The mean cancels the first-order error of projecting in one plane only. With the step comes
+    the tangent as carried to the other point.
     """
-    offset[:] = vertices[vertex] - base
-    tangent[:] = base_tangent
-    _turn(
-        base_normal[0], base_normal[1], base_normal[2],
-        normals[vertex, 0], normals[vertex, 1], normals[vertex, 2],
-        tangent,
+    x, y, z = to[0] - base[0], to[1] - base[1], to[2] - base[2]
+    tx, ty, tz = _turn(
+        normal[0], normal[1], normal[2], to_normal[0], to_normal[1], to_normal[2],
+        tangent[0], tangent[1], tangent[2],
     )  # fmt: skip
-    _step(offset, base_normal, base_tangent, step)
-    _step(offset, normals[vertex], tangent, scratch)
-    x, y = 0.5 * (step[0] + scratch[0]), 0.5 * (step[1] + scratch[1])
-    flat = math.hypot(x, y)
-    if flat > 0.0:
-        full = math.hypot(step[0], step[1])
-        x, y = x * full / flat, y * full / flat
-    step[0], step[1] = x, y
+    from_here = _step(x, y, z, normal[0], normal[1], normal[2], tangent[0], tangent[1], tangent[2])
+    from_there = _step(x, y, z, to_normal[0], to_normal[1], to_normal[2], tx, ty, tz)
+    right, down = from_here[0] + from_there[0], from_here[1] + from_there[1]
+    flat = _length(right, down)
+    if flat == 0.0:
+        return from_here[0], from_here[1], tx, ty, tz
+    longer = _length(from_here[0], from_here[1]) / flat
+    return right * longer, down * longer, tx, ty, tz
 
 
 @kernel
@@ -224,10 +219,6 @@ def _settle(
     state: NDArray[np.int32],
     flat: NDArray[np.float64],
     tangents: NDArray[np.float64],
-    tangent: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    step: NDArray[np.float64],
-    scratch: NDArray[np.float64],
 ) -> None:
     """Place a vertex for good: the mean of the places that its settled neighbours give it.
 
@@ -238,34 +229,32 @@ def _settle(
     """
     first_x, first_y = flat[vertex, 0], flat[vertex, 1]
     x, y, weights = 0.0, 0.0, 0.0
-    tx, ty, tz = 0.0, 0.0, 0.0
+    tx, ty, tz, cx, cy, cz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for entry in range(vertex_start[vertex], vertex_start[vertex + 1]):
         for side in range(2):
             other = _across(faces, neighbours, vertex_face[entry], vertex, side)
             if other < 0 or other == vertex or state[other] != settled:
                 continue
-            _leap(
-                vertices, normals, vertices[other], normals[other], tangents[other],
-                vertex, tangent, offset, step, scratch,
-            )  # fmt: skip
-            length = math.hypot(step[0], step[1])
-            px, py = flat[other, 0] + step[0], flat[other, 1] + step[1]
-            if math.hypot(px - first_x, py - first_y) > length:
+            right, down, cx, cy, cz = _leap(
+                vertices[other], normals[other], tangents[other], vertices[vertex], normals[vertex]
+            )
+            length = _length(right, down)
+            px, py = flat[other, 0] + right, flat[other, 1] + down
+            if _length(px - first_x, py - first_y) > length:
                 continue
-            outward = (px * step[0] + py * step[1]) / max(length * math.hypot(px, py), 1e-12)
+            outward = (px * right + py * down) / max(length * _length(px, py), 1e-12)
             weight = max(outward, 1e-3) ** 4 / max(length, 1e-9)
             x += weight * px
             y += weight * py
-            tx += weight * tangent[0]
-            ty += weight * tangent[1]
-            tz += weight * tangent[2]
+            tx += weight * cx
+            ty += weight * cy
+            tz += weight * cz
             weights += weight
     flat[vertex, 0], flat[vertex, 1] = x / weights, y / weights
     length = math.sqrt(tx * tx + ty * ty + tz * tz)
     if length == 0.0:
         # Opposed tangents cancel: the last one carried is as good as any.
-        tangents[vertex] = tangent
-        return
+        tx, ty, tz, length = cx, cy, cz, 1.0
     tangents[vertex, 0], tangents[vertex, 1] = tx / length, ty / length
     tangents[vertex, 2] = tz / length
 
@@ -302,22 +291,21 @@ def geodesic_patches(
     tangent frame carried along the skin. Then faces are collected over shared edges from the
     seed; corners of theirs that lie beyond are settled as they are met, however long the edges.
     """
-    corner, tangent, offset = np.empty((3, 2)), np.empty(3), np.empty(3)
-    step, scratch = np.empty(2), np.empty(2)
+    corner = np.empty((3, 2))
     for n in range(first, seed.shape[0]):
         waiting, settled = 2 * n + 1, 2 * n + 2
         size, reach = 0, half * math.sqrt(2.0)
         for k in range(3):
             vertex = faces[seed[n], k]
-            _leap(
-                vertices, normals, origin[n], axes[n, 2], axes[n, 0],
-                vertex, tangent, offset, step, scratch,
-            )  # fmt: skip
-            flat[vertex] = step
-            tangents[vertex] = tangent
+            right, down, tx, ty, tz = _leap(
+                origin[n], axes[n, 2], axes[n, 0], vertices[vertex], normals[vertex]
+            )
+            flat[vertex, 0], flat[vertex, 1] = right, down
+            tangents[vertex, 0], tangents[vertex, 1], tangents[vertex, 2] = tx, ty, tz
             state[vertex] = settled
-            reach = max(reach, math.hypot(step[0], step[1]))
-            _push(keys, items, size, math.hypot(step[0], step[1]), vertex)
+            key = _length(right, down)
+            reach = max(reach, key)
+            _push(keys, items, size, key, vertex)
             size += 1
         while size > 0:
             distance, vertex = keys[0], items[0]
@@ -328,23 +316,23 @@ def geodesic_patches(
             if state[vertex] == waiting:
                 _settle(
                     vertices, faces, neighbours, vertex_start, vertex_face, normals, vertex,
-                    settled, state, flat, tangents, tangent, offset, step, scratch,
+                    settled, state, flat, tangents,
                 )  # fmt: skip
                 state[vertex] = settled
-            elif distance > math.hypot(flat[vertex, 0], flat[vertex, 1]):
+            elif distance > _length(flat[vertex, 0], flat[vertex, 1]):
                 continue
             for entry in range(vertex_start[vertex], vertex_start[vertex + 1]):
                 for side in range(2):
                     other = _across(faces, neighbours, vertex_face[entry], vertex, side)
                     if other < 0 or state[other] == settled:
                         continue
-                    _leap(
-                        vertices, normals, vertices[vertex], normals[vertex], tangents[vertex],
-                        other, tangent, offset, step, scratch,
+                    right, down, _, _, _ = _leap(
+                        vertices[vertex], normals[vertex], tangents[vertex],
+                        vertices[other], normals[other],
                     )  # fmt: skip
-                    x, y = flat[vertex, 0] + step[0], flat[vertex, 1] + step[1]
-                    key = math.hypot(x, y)
-                    if state[other] != waiting or key < math.hypot(flat[other, 0], flat[other, 1]):
+                    x, y = flat[vertex, 0] + right, flat[vertex, 1] + down
+                    key = _length(x, y)
+                    if state[other] != waiting or key < _length(flat[other, 0], flat[other, 1]):
                         state[other] = waiting
                         flat[other, 0], flat[other, 1] = x, y
                         _push(keys, items, size, key, other)
@@ -363,16 +351,16 @@ def geodesic_patches(
                 for j in range(1, 3):
                     other = faces[face, (k + j) % 3]
                     if state[other] == settled and state[vertex] != waiting:
-                        _leap(
-                            vertices, normals, vertices[other], normals[other], tangents[other],
-                            vertex, tangent, offset, step, scratch,
+                        right, down, _, _, _ = _leap(
+                            vertices[other], normals[other], tangents[other],
+                            vertices[vertex], normals[vertex],
                         )  # fmt: skip
-                        flat[vertex, 0] = flat[other, 0] + step[0]
-                        flat[vertex, 1] = flat[other, 1] + step[1]
+                        flat[vertex, 0] = flat[other, 0] + right
+                        flat[vertex, 1] = flat[other, 1] + down
                         state[vertex] = waiting
                 _settle(
                     vertices, faces, neighbours, vertex_start, vertex_face, normals, vertex,
-                    settled, state, flat, tangents, tangent, offset, step, scratch,
+                    settled, state, flat, tangents,
                 )  # fmt: skip
                 state[vertex] = settled
             for k in range(3):
@@ -384,7 +372,7 @@ def geodesic_patches(
             out_face[row] = face
             out_corner[row] = corner
             for k in range(3):
-                out_height[row, k] = -math.hypot(corner[k, 0], corner[k, 1])
+                out_height[row, k] = -_length(corner[k, 0], corner[k, 1])
             row += 1
             for k in range(3):
                 other = neighbours[face, k]

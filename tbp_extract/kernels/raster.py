@@ -15,29 +15,36 @@ from tbp_extract.kernels import kernel
 THIN_PX2 = 1e-10
 """A face with less than half this area is rounding and shows nowhere."""
 
+F0, HALF, TRACE = np.float32(0.0), np.float32(0.5), np.float32(1e-6)
+
+
+LEVEL_PX = 1e-12
+"""An edge that climbs less than this lies along the row and bounds it nowhere."""
+
 
 @kernel
-def _row_span(
+def _edge_slopes(
     corner: NDArray[np.float64],  # (3, 2) row, column
-    row: int,
-    edge_px: float,
-    out: NDArray[np.float64],  # (2,) first and last column, real-valued
-) -> None:
-    """Clip a pixel row against the three edges of a triangle."""
-    low, high = -math.inf, math.inf
+    out: NDArray[np.float64],  # (3, 3) row, column, columns per row; NaN for a level edge
+) -> int:
+    """Describe the edges of a face: the first of them, as many as returned, bound on the left."""
+    left, right = 0, 3
     for k in range(3):
         following = (k + 1) % 3
-        r0, c0 = corner[k, 0], corner[k, 1]
-        dr, dc = corner[following, 0] - r0, corner[following, 1] - c0
-        # Inside: dr * (column - c0) - dc * (row - r0) >= 0.
-        rest = dc * (row - r0)
-        if dr > 0.0:
-            low = max(low, c0 + rest / dr)
-        elif dr < 0.0:
-            high = min(high, c0 + rest / dr)
-        elif rest > 0.0:
-            high = -math.inf
-    out[0], out[1] = low - edge_px, high + edge_px
+        rise = corner[following, 0] - corner[k, 0]
+        if abs(rise) < LEVEL_PX:
+            continue
+        if rise > 0.0:
+            at = left
+            left += 1
+        else:
+            right -= 1
+            at = right
+        out[at, 0], out[at, 1] = corner[k, 0], corner[k, 1]
+        out[at, 2] = (corner[following, 1] - corner[k, 1]) / rise
+    for at in range(left, right):
+        out[at, 0] = math.nan
+    return left
 
 
 @kernel
@@ -54,9 +61,12 @@ def cover(
 
     A face without texture hides what lies below it and shows nothing; one without area does
     neither.
+
+    Plan: per row the columns between a face's edges, then one run of compare and store, which
+    goes over many samples at once because a run's own index begins at 0.
     """
     size = out.shape[1]
-    span = np.empty(2)
+    edges = np.empty((3, 3))
     for n in range(start.shape[0] - 1):
         depth[:] = -np.inf
         out[n] = -1
@@ -71,20 +81,26 @@ def cover(
             ha, hb = height[m, 1] - height[m, 0], height[m, 2] - height[m, 0]
             per_row, per_col = (ha * bc - hb * ac) / area, (hb * ar - ha * br) / area
             shown = np.int32(m) if textured[m] else np.int32(-1)
+            n_left = _edge_slopes(corner[m], edges)
             first = max(math.ceil(min(r0, r0 + ar, r0 + br) - edge_px), 0)
             last = min(math.floor(max(r0, r0 + ar, r0 + br) + edge_px), size - 1)
             for row in range(first, last + 1):
-                _row_span(corner[m], row, edge_px, span)
-                if span[0] > size or span[1] < 0.0:
-                    continue
-                left = max(math.ceil(span[0]), 0)
-                right = min(math.floor(span[1]), size - 1)
-                base = height[m, 0] + (row - r0) * per_row - c0 * per_col
-                for col in range(left, right + 1):
-                    value = np.float32(base + col * per_col)
-                    if value > depth[row, col]:
-                        depth[row, col] = value
-                        out[n, row, col] = shown
+                low, high = -1.0, float(size)
+                for k in range(3):
+                    column = edges[k, 1] + edges[k, 2] * (row - edges[k, 0])
+                    if k < n_left:
+                        low = max(low, column - edge_px)
+                    elif edges[k, 0] == edges[k, 0]:
+                        high = min(high, column + edge_px)
+                left = max(math.ceil(min(low, float(size))), 0)
+                stop = max(min(math.floor(high), size - 1) + 1, left)
+                base = height[m, 0] + (row - r0) * per_row + (left - c0) * per_col
+                depth_run, shown_run = depth[row, left:stop], out[n, row, left:stop]
+                for i in range(depth_run.shape[0]):
+                    value = np.float32(base + i * per_col)
+                    if value > depth_run[i]:
+                        depth_run[i] = value
+                        shown_run[i] = shown
 
 
 @kernel
@@ -130,6 +146,32 @@ def _fixed(value: float) -> int:
 
 
 @kernel
+def _blend(
+    flat: NDArray[np.uint8],
+    upper: np.uint64,  # where the upper left of the four texels lies
+    down: np.uint64,  # steps to the texels below and beside
+    aside: np.uint64,
+    r: int,  # fixed point
+    c: int,
+    out: NDArray[np.uint8],
+    at: np.uint64,
+) -> None:
+    fr, fc = (r >> 19) & 8191, (c >> 19) & 8191
+    both = (fr * fc + 4096) >> 13
+    lower = upper + down
+    mix = (
+        np.uint64(4096 | (4096 << 21) | (4096 << 42))
+        + _texel(flat, upper) * np.uint64(8192 - fr - fc + both)
+        + _texel(flat, upper + aside) * np.uint64(fc - both)
+        + _texel(flat, lower) * np.uint64(fr - both)
+        + _texel(flat, lower + aside) * np.uint64(both)
+    )
+    out[at] = np.uint8((mix >> np.uint64(13)) & np.uint64(255))
+    out[at + np.uint64(1)] = np.uint8((mix >> np.uint64(34)) & np.uint64(255))
+    out[at + np.uint64(2)] = np.uint8((mix >> np.uint64(55)) & np.uint64(255))
+
+
+@kernel
 def shade(
     page: NDArray[np.uint8],  # (H, W, 3)
     page_index: int,
@@ -149,13 +191,12 @@ def shade(
     width = page.shape[1]
     flat, colours = page.reshape(-1), out.reshape(-1)
     bottom, right = page.shape[0] - 1, width - 1
-    half = np.uint64(4096 | (4096 << 21) | (4096 << 42))
-    byte = np.uint64(255)
+    below = np.uint64(3 * width)
     for n in range(winner.shape[0]):
         for row in range(size):
-            col = 0
+            col, line = 0, winner[n, row]
             while col < size:
-                m = winner[n, row, col]
+                m = line[col]
                 if m < 0 or face_page[m] != page_index:
                     col += 1
                     continue
@@ -163,29 +204,34 @@ def shade(
                 c = _fixed(maps[m, 1, 0] * row + maps[m, 1, 1] * col + maps[m, 1, 2])
                 r_step, c_step = _fixed(maps[m, 0, 1]), _fixed(maps[m, 1, 1])
                 at = np.uint64(3 * ((place[n] * size + row) * size + col))
-                while col < size and winner[n, row, col] == m:
+                first = col
+                while col < size and line[col] == m:
+                    col += 1
+                r_end, c_end = r + (col - first - 1) * r_step, c + (col - first - 1) * c_step
+                if (
+                    min(r, r_end) >= 0
+                    and max(r, r_end) < bottom << 32
+                    and min(c, c_end) >= 0
+                    and max(c, c_end) < right << 32
+                ):
+                    for _ in range(first, col):
+                        upper = np.uint64(3 * ((r >> 32) * width + (c >> 32)))
+                        _blend(flat, upper, below, np.uint64(3), r, c, colours, at)
+                        at += np.uint64(3)
+                        r += r_step
+                        c += c_step
+                    continue
+                for _ in range(first, col):
                     r_in = min(max(r, 0), bottom << 32)
                     c_in = min(max(c, 0), right << 32)
                     r0, c0 = r_in >> 32, c_in >> 32
-                    fr, fc = (r_in >> 19) & 8191, (c_in >> 19) & 8191
-                    both = (fr * fc + 4096) >> 13
                     upper = np.uint64(3 * (r0 * width + c0))
-                    lower = upper + np.uint64(3 * width if r0 < bottom else 0)
+                    down = below if r0 < bottom else np.uint64(0)
                     aside = np.uint64(3 if c0 < right else 0)
-                    mix = (
-                        half
-                        + _texel(flat, upper) * np.uint64(8192 - fr - fc + both)
-                        + _texel(flat, upper + aside) * np.uint64(fc - both)
-                        + _texel(flat, lower) * np.uint64(fr - both)
-                        + _texel(flat, lower + aside) * np.uint64(both)
-                    )
-                    colours[at] = np.uint8((mix >> np.uint64(13)) & byte)
-                    colours[at + np.uint64(1)] = np.uint8((mix >> np.uint64(34)) & byte)
-                    colours[at + np.uint64(2)] = np.uint8((mix >> np.uint64(55)) & byte)
+                    _blend(flat, upper, down, aside, r_in, c_in, colours, at)
                     at += np.uint64(3)
                     r += r_step
                     c += c_step
-                    col += 1
 
 
 @kernel
@@ -200,30 +246,37 @@ def shrink(
 ) -> None:
     """Tent filter two crop pixels wide, first across, then down; only skin counts."""
     size, n_fine = out.shape[1], winner.shape[1]
-    total = np.empty(4, np.float32)
+    # Sample i of the 2k under the tent of pixel c lies at k (c + pad) + i - k // 2, as seen from
+    # its centre (i - k // 2 + 0.5) / k - 0.5 pixels away.
+    weights = np.empty(2 * k, np.float32)
+    for i in range(2 * k):
+        weights[i] = max(1.0 - abs((i - k // 2 + 0.5) / k - 0.5), 0.0)
+    line = np.empty((size, 4), np.float32)
     for n in range(winner.shape[0]):
         for row in range(n_fine):
             for col in range(size):
-                total[:] = 0.0
-                centre = k * (col + pad + 0.5) - 0.5
-                for j in range(math.ceil(centre - k), math.floor(centre + k) + 1):
-                    if winner[n, row, j] >= 0:
-                        weight = np.float32(1.0 - abs(j - centre) / k)
-                        total[3] += weight
-                        for band in range(3):
-                            total[band] += weight * np.float32(fine[n, row, j, band])
-                across[row, col] = total
+                red, green, blue, skin = F0, F0, F0, F0
+                for i in range(2 * k):
+                    at = k * (col + pad) + i - k // 2
+                    if winner[n, row, at] >= 0:
+                        weight = weights[i]
+                        red += weight * np.float32(fine[n, row, at, 0])
+                        green += weight * np.float32(fine[n, row, at, 1])
+                        blue += weight * np.float32(fine[n, row, at, 2])
+                        skin += weight
+                across[row, col, 0], across[row, col, 1] = red, green
+                across[row, col, 2], across[row, col, 3] = blue, skin
         for row in range(size):
-            centre = k * (row + pad + 0.5) - 0.5
-            for col in range(size):
-                total[:] = 0.0
-                for j in range(math.ceil(centre - k), math.floor(centre + k) + 1):
-                    weight = np.float32(1.0 - abs(j - centre) / k)
+            line[:] = 0.0
+            for i in range(2 * k):
+                at, weight = k * (row + pad) + i - k // 2, weights[i]
+                for col in range(size):
                     for band in range(4):
-                        total[band] += weight * across[j, col, band]
+                        line[col, band] += weight * across[at, col, band]
+            for col in range(size):
+                skin = max(line[col, 3], TRACE)
                 for band in range(3):
-                    mean = total[band] / max(total[3], np.float32(1e-6))
-                    out[place[n], row, col, band] = np.uint8(mean + np.float32(0.5))
+                    out[place[n], row, col, band] = np.uint8(line[col, band] / skin + HALF)
 
 
 @kernel
@@ -268,24 +321,29 @@ def measure_cover(
     for n in range(winner.shape[0]):
         p = place[n]
         for row in range(size):
-            col = 0
-            while col < size:
-                end = col + 1
-                if k == 1:
-                    m = winner[n, row, col]
-                    while end < size and winner[n, row, end] == m:
-                        end += 1
-                    ratio = math.nan
-                    if m >= 0:
-                        ratio = area_ratio[m]
-                        out_share[m] += end - col
-                else:
+            if k > 1:
+                for col in range(size):
                     ratio = _measure_block(
                         k, (row + pad) * k, (col + pad) * k, winner[n], area_ratio, out_share
                     )
-                covered = not math.isnan(ratio)
-                out_covered[p, row, col:end] = covered
-                out_mm2[p, row, col:end] = px_mm2 * ratio if covered else 0.0
-                if not covered:
-                    out_pixels[p, row, col:end] = 0
-                col = end
+                    shown = not math.isnan(ratio)
+                    out_covered[p, row, col] = shown
+                    out_mm2[p, row, col] = px_mm2 * ratio if shown else 0.0
+                    if not shown:
+                        for band in range(3):
+                            out_pixels[p, row, col, band] = 0
+                continue
+            line, covered, mm2 = winner[n, row], out_covered[p, row], out_mm2[p, row]
+            end = 0
+            while end < size:
+                m, first = line[end], end
+                shown = m >= 0
+                here = np.float32(px_mm2 * area_ratio[m] if shown else 0.0)
+                while end < size and line[end] == m:
+                    covered[end] = shown
+                    mm2[end] = here
+                    end += 1
+                if shown:
+                    out_share[m] += end - first
+                else:
+                    out_pixels[p, row, first:end] = 0

@@ -60,14 +60,15 @@ def crop_quality(batch: CropBatch) -> dict[str, NDArray[Any]]:
     quarters: an oriented black top-hat that dots and edges do not pass.
     """
     n, mm_per_px = len(batch), batch.frames.mm_per_px
+    covered_px = np.array([np.count_nonzero(crop) for crop in batch.covered], np.int64)
     return {
         "tbp_ex_size_px": np.full(n, batch.frames.size_px, np.int64),
         "tbp_ex_extent_mm": np.full(n, batch.frames.extent_mm),
         "tbp_ex_native_px_per_mm": 1.0 / batch.texel_mm.astype(np.float64),
         "tbp_ex_upsampled": batch.texel_mm > mm_per_px,
-        "tbp_ex_covered_fraction": batch.covered.mean(axis=(1, 2)),
+        "tbp_ex_covered_fraction": covered_px / batch.frames.size_px**2,
         "tbp_ex_obliqueness_deg": batch.obliqueness_deg.astype(np.float64),
-        "tbp_ex_stretch": _stretch(batch),
+        "tbp_ex_stretch": _stretch(batch, covered_px),
         **_taking(batch),
     }
 
@@ -79,12 +80,11 @@ def border_zone(frames: CropFrames) -> NDArray[np.bool_]:
     return zone
 
 
-def _stretch(batch: CropBatch) -> NDArray[np.float64]:
-    covered = batch.covered.sum(axis=(1, 2))
+def _stretch(batch: CropBatch, covered_px: NDArray[np.int64]) -> NDArray[np.float64]:
     skin_mm2 = batch.mm2_per_px.sum(axis=(1, 2), dtype=np.float64)
-    image_mm2 = covered * batch.frames.mm_per_px**2
+    image_mm2 = covered_px * batch.frames.mm_per_px**2
     ratio: NDArray[np.float64] = np.full(len(batch), np.nan)
-    np.divide(skin_mm2, image_mm2, out=ratio, where=covered > 0)
+    np.divide(skin_mm2, image_mm2, out=ratio, where=covered_px > 0)
     return np.sqrt(ratio)
 
 

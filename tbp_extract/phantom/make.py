@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.columns import TILE_TYPES
 from tbp_extract.config import JpegConfig
-from tbp_extract.errors import ConfigError
+from tbp_extract.errors import ConfigError, OutputError, ScanError, ScanReason
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.scan import read_scan, scan_ref
 from tbp_extract.phantom.atlas import make_atlas
@@ -96,8 +96,13 @@ class PhantomOptions:
             raise ConfigError("the name of phantoms must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
         if self.count < 1 or self.lesions < 1:
             raise ConfigError("phantoms need a count and a number of lesions of 1 or more")
-        if not 0.2 <= self.diameter_mm[0] <= self.diameter_mm[1] <= 20.0:
-            raise ConfigError(f"lesion diameters must be 0.2 to 20 mm, got {self.diameter_mm}")
+        low, high = self.diameter_mm
+        if not 0.2 <= low <= high <= 20.0:
+            raise ConfigError(
+                f"lesion diameters must run from low to high within 0.2 to 20 mm, got {low}-{high}"
+            )
+        if self.mesh is not None and self.tone is not None:
+            raise ConfigError("a tone is for made bodies: a mesh of your own keeps its skin")
         if not self.kinds or (LesionKind.PHOTO in self.kinds) != (self.photos is not None):
             raise ConfigError(
                 "a folder of photographs belongs to lesions of kind photo, and only there"
@@ -140,6 +145,8 @@ def make_phantoms(out: Path, options: PhantomOptions) -> tuple[PhantomScan, ...]
     OutputError
         If the folder cannot be written.
     """
+    if out.is_dir() and any(out.iterdir()):
+        raise OutputError("expected an empty folder for the phantoms, got one with other files")
     photos = read_photos(options.photos) if options.photos is not None else ()
     scans = tuple(make_phantom(out, options, k, photos=photos) for k in range(options.count))
     write_phantom_tables(out, scans)
@@ -195,7 +202,7 @@ def _tone(options: PhantomOptions, seeds: _Seeds) -> Tone:
 def _bare_scan(options: PhantomOptions, seeds: _Seeds) -> Scan:
     """Body with skin but without lesions."""
     if options.mesh is not None:
-        scan = read_scan(scan_ref(options.mesh, unit=options.mesh_unit))
+        scan = _read_body(options.mesh, options.mesh_unit)
         scan = enlarge_atlas(replace(scan, to_body=None), page_px=options.page_px)
         if options.fine_texture:
             roughen(scan, seed=seeds.skin)
@@ -213,6 +220,18 @@ def _bare_scan(options: PhantomOptions, seeds: _Seeds) -> Scan:
     skin = Skin.of(_tone(options, seeds), freckles=options.freckles)
     bake_skin(scan, skin, seed=seeds.skin)
     return scan
+
+
+def _read_body(mesh: Path, unit: str | None) -> Scan:
+    try:
+        return read_scan(scan_ref(mesh, unit=unit))
+    except ScanError as error:
+        if error.reason in (ScanReason.SCALE_UNKNOWN, ScanReason.SCALE_IMPLAUSIBLE):
+            raise ConfigError(
+                "expected the unit in which the mesh is as large as a person or a part of one: "
+                f"give it as mesh_unit or --unit, got {unit or 'none'}"
+            ) from None
+        raise
 
 
 def _plant(scan: Scan, options: PhantomOptions, seeds: _Seeds, photos: Sequence[Photo]) -> Planted:

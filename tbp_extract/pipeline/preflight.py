@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tbp_extract.config import Config
-from tbp_extract.errors import ScanError
+from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.folder import ScanFolder
+from tbp_extract.io.lesions import check_mapping
 from tbp_extract.io.scan import read_scan
 from tbp_extract.io.source import read_source
 from tbp_extract.pipeline.scan import resolve_detector
@@ -43,12 +44,17 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
     SourceError
         If the source as a whole cannot be read.
     """
+    check_mapping(config.lesions.columns)
     for ref in read_source(source, config):
         try:
             yield ScanFinding(ref.scan_id, _summary(ref, config), None)
         except ScanError as error:
             where = f" [{error.file}]" if error.file else ""
             yield ScanFinding(ref.scan_id, "", f"{error.reason}: {error}{where}")
+        # As in a run, one scan's fault must not keep the others from being looked at.
+        except Exception as error:
+            fault = f"{ScanReason.INTERNAL}: an unexpected {type(error).__name__}"
+            yield ScanFinding(ref.scan_id, "", fault)
 
 
 def _summary(ref: ScanRef, config: Config) -> str:

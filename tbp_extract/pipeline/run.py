@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from tbp_extract.config import Config
-from tbp_extract.errors import OutputError, WorkerError
-from tbp_extract.io.files import PRIVATE_FILE, make_private_folder, sync_folder
+from tbp_extract.errors import OutputError, TbpError, WorkerError
+from tbp_extract.io.files import (
+    PRIVATE_FILE,
+    claimed,
+    make_private_folder,
+    sweep_leftovers,
+    sync_folder,
+)
 from tbp_extract.io.keys import read_key, read_or_make_key
 from tbp_extract.io.layout import OutLayout
-from tbp_extract.io.manifest import count_outcomes, read_shard_manifest, write_manifest
-from tbp_extract.io.records import Quarantined, read_notes, write_quarantine
+from tbp_extract.io.lesions import check_mapping
+from tbp_extract.io.manifest import count_outcomes, is_whole, read_shard_manifest, write_manifest
+from tbp_extract.io.records import Dropped, Quarantined, read_notes, write_notes_table
 from tbp_extract.io.source import read_source
 from tbp_extract.io.tables import write_data_dictionary, write_linkage, write_metadata
 from tbp_extract.pipeline.plan import ShardPlan, plan_shards
@@ -95,29 +102,46 @@ def run(
     ReleaseError
         If something private would leave.
     """
-    progress = progress or Progress()
+    check_mapping(config.lesions.columns)
     scans = read_source(source, config)
     layout = OutLayout(out)
-    _check_place(source, out)
+    _check_place(source, layout, key_path)
+    given_key = read_key(key_path) if key_path else None
     make_private_folder(layout.private)
     make_private_folder(layout.records)
-    key = read_key(key_path) if key_path else read_or_make_key(layout.key)
-    plans = plan_shards(scans, config, key)
+    with claimed(layout.lock), _log_file(layout.log):
+        for folder in (layout.release, layout.images, layout.work, layout.private, layout.records):
+            sweep_leftovers(folder)
+        key = given_key or read_or_make_key(layout.key)
+        plans = plan_shards(scans, config, key)
+        return _work_off(plans, config, key, layout, workers, progress or Progress())
+
+
+def _work_off(
+    plans: Sequence[ShardPlan],
+    config: Config,
+    key: ReleaseKey,
+    layout: OutLayout,
+    workers: int | None,
+    progress: Progress,
+) -> RunReport:
+    """Make the shards that are not done and put the release together."""
     _check_same_work(plans, layout)
     done = [is_done(plan, config, key, layout) for plan in plans]
     resumed = sum(len(p.scans) for p, finished in zip(plans, done, strict=True) if finished)
-    progress.planned(len(scans), resumed)
+    planned = sum(len(plan.scans) for plan in plans)
+    _LOG.info("%d scans planned, %d of them finished before", planned, resumed)
+    progress.planned(planned, resumed)
     todo = [plan for plan, finished in zip(plans, done, strict=True) if not finished]
-    with _log_file(layout.log):
-        _LOG.info("%d scans planned, %d of them finished before", len(scans), resumed)
-        if todo:
-            layout.manifest.unlink(missing_ok=True)
-            layout.work.mkdir(exist_ok=True)
-            layout.images.mkdir(parents=True, exist_ok=True)
-        for result in _make_all(todo, config, key, layout, workers):
-            _log_shard(result)
-            progress.advanced(result)
-        return _finish(plans, config, layout, resumed)
+    if todo and layout.manifest.exists():
+        _LOG.warning("inputs changed or files were lost: the finished release is made anew")
+        layout.manifest.unlink()
+    if todo:
+        layout.work.mkdir(exist_ok=True)
+    for result in _make_all(todo, config, key, layout, workers):
+        _log_shard(result)
+        progress.advanced(result)
+    return _finish(plans, config, layout, resumed)
 
 
 def worker_count() -> int:
@@ -127,16 +151,25 @@ def worker_count() -> int:
     return max(min(cores, memory_bytes // WORKER_BYTES), 1)
 
 
-def _check_place(source: Path, out: Path) -> None:
+def _check_place(source: Path, layout: OutLayout, key_path: Path | None) -> None:
+    """Refuse an output folder in which something would be lost or given away."""
+    out = layout.root
     if out.exists() and not out.is_dir():
         raise OutputError("expected a folder to write to, got a file")
-    if out.resolve() == source.resolve():
-        raise OutputError("the output folder must not be the source folder")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise OutputError("the output folder must lie outside the source folder")
     strangers = {entry.name for entry in out.iterdir()} - OUT_ENTRIES if out.exists() else set()
     if strangers:
         raise OutputError(
             f"expected an empty folder or one of an earlier run, got one with {len(strangers)} "
             "other entries: give a folder of its own"
+        )
+    if key_path and key_path.resolve().is_relative_to(layout.release.resolve()):
+        raise OutputError("the release key must not lie in the folder that is published")
+    if not key_path and not layout.key.exists() and any(layout.records.glob("*.json")):
+        raise OutputError(
+            "the key of the earlier run in this folder is gone: put it back or give it with --key, "
+            "for without it every id would change"
         )
 
 
@@ -144,16 +177,20 @@ def _check_same_work(plans: Sequence[ShardPlan], layout: OutLayout) -> None:
     """Keep a finished release from being replaced by one of other scans or settings."""
     if not layout.manifest.exists():
         return
-    try:
-        found = [read_shard_manifest(layout.record(plan.name)).fingerprint for plan in plans]
-        count = sum(1 for _ in layout.images.glob("*.hdf5"))
-    except OutputError:
-        found, count = [], 0
-    if found != [plan.fingerprint for plan in plans] or count != len(plans):
+    names = {plan.name for plan in plans}
+    others = [path for path in layout.images.glob("*.hdf5") if path.stem not in names]
+    if others or any(_is_other_work(plan, layout) for plan in plans):
         raise OutputError(
-            "the output folder holds a finished release of other scans, other settings or another "
-            "key: give another folder"
+            "the output folder holds a finished release of other scans or other entries in the "
+            "scan table, of other settings or with another key: give another folder"
         )
+
+
+def _is_other_work(plan: ShardPlan, layout: OutLayout) -> bool:
+    try:
+        return read_shard_manifest(layout.record(plan.name)).fingerprint != plan.fingerprint
+    except OutputError:
+        return False  # lost, not other: it will be made again
 
 
 def _make_all(
@@ -189,22 +226,33 @@ def _finish(
 ) -> RunReport:
     """Put the release together from finished shards; the manifest comes last."""
     shards = [read_shard_manifest(layout.record(plan.name)) for plan in plans]
-    quarantined = tuple(q for p in plans for q in read_notes(layout.notes(p.name)).quarantined)
+    if [shard.fingerprint for shard in shards] != [plan.fingerprint for plan in plans]:
+        raise OutputError("the records of the finished shards are not those of this run")
+    notes = [read_notes(layout.notes(plan.name)) for plan in plans]
+    quarantined = tuple(row for note in notes for row in note.quarantined)
     counts = count_outcomes(shards)
-    write_quarantine(quarantined, layout.quarantine)
-    if counts["lesions"]["exported"] and not layout.manifest.exists():
+    write_notes_table(Quarantined, quarantined, layout.quarantine)
+    write_notes_table(Dropped, [row for note in notes for row in note.dropped], layout.dropped)
+    write_linkage([layout.links(plan.name) for plan in plans], layout.linkage)
+    if counts["lesions"]["exported"] and not is_whole(layout.release):
+        layout.manifest.unlink(missing_ok=True)
+        layout.images.mkdir(parents=True, exist_ok=True)
         _move_shards(plans, layout)
         write_metadata([layout.rows(plan.name) for plan in plans], layout.release)
         write_data_dictionary(layout.release)
-        write_linkage([layout.links(plan.name) for plan in plans], layout.linkage)
         write_manifest(layout.release, shards, config)
+    if layout.work.is_dir() and not any(layout.work.iterdir()):
+        layout.work.rmdir()
     _LOG.info("counts: %s", counts)
     return RunReport(counts, quarantined, resumed, layout.release)
 
 
 def _move_shards(plans: Sequence[ShardPlan], layout: OutLayout) -> None:
     wanted = {layout.finished_shard(plan.name) for plan in plans}
-    for stranger in set(layout.images.iterdir()) - wanted:
+    strangers = set(layout.images.iterdir()) - wanted
+    if any(stranger.is_dir() for stranger in strangers):
+        raise OutputError("expected images only in release/images, got a folder: move it away")
+    for stranger in strangers:
         stranger.unlink()
     for plan in plans:
         if layout.shard(plan.name).exists():
@@ -234,6 +282,11 @@ def _log_file(path: Path) -> Iterator[None]:
     logger.addHandler(handler)
     try:
         yield
+    except TbpError:
+        raise
+    except Exception:
+        logger.exception("the run ended by a fault of the program")
+        raise
     finally:
         logger.removeHandler(handler)
         handler.close()

@@ -123,8 +123,8 @@ def resolve_detector(ref: ScanRef, scan: Scan, config: Config, folder: ScanFolde
     if ref.lesions is None:
         raise ScanError(
             ScanReason.LESION_LIST_MISSING,
-            "expected a lesion list for this scan, got none: name it in the column 'lesions' of "
-            "scans.csv",
+            "expected a lesion list for this scan, got none: name it in the column lesions of "
+            "scans.csv, or without that table lay lesions.csv beside the mesh",
         )
     return Listed(read_lesions(ref, scan, config, folder=folder), config.lesions)
 

@@ -23,7 +23,7 @@ from tbp_extract.io.manifest import (
     read_shard_manifest,
     shard_manifest_bytes,
 )
-from tbp_extract.io.records import Quarantined, ShardNotes, notes_bytes, read_notes
+from tbp_extract.io.records import Dropped, Quarantined, ShardNotes, notes_bytes, read_notes
 from tbp_extract.io.shards import shard_image
 from tbp_extract.io.tables import linkage_part, metadata_part
 from tbp_extract.pipeline.plan import ShardPlan
@@ -102,7 +102,18 @@ def _write(
     names = [scan_pseudonym(key, ref.scan_id) for ref in plan.scans]
     results = {n: o for n, o in zip(names, outcomes, strict=True) if isinstance(o, ScanResult)}
     merged = merge_releases([result.release for result in results.values()])
-    notes = ShardNotes({name: result.inputs for name, result in results.items()}, quarantined)
+    notes = ShardNotes(
+        inputs={name: result.inputs for name, result in results.items()},
+        quarantined=quarantined,
+        dropped=tuple(
+            Dropped(name, str(reason), ref.scan_id, lesion_id)
+            for name, ref in zip(names, plan.scans, strict=True)
+            if name in results
+            for lesion_id, reason in zip(
+                results[name].drops.lesion_id, results[name].drops.reason, strict=True
+            )
+        ),
+    )
     files = {
         layout.shard(plan.name): (shard_image(merged), PUBLIC_FILE),
         layout.rows(plan.name): (metadata_part(merged), PRIVATE_FILE),

@@ -70,6 +70,8 @@ def verify(out: Path) -> tuple[Failure, ...]:
     """
     if not (out / "release" / "manifest.json").is_file():
         sentence = "there is no release/manifest.json: the run has not been completed"
+        if (out / "manifest.json").is_file():
+            sentence = "this is a release by itself: give the folder that holds release/"
         return (Failure("complete", sentence),)
     evidence = Evidence(out)
     return tuple(failure for check in CHECKS for failure in _carry_out(check, evidence))

@@ -6,7 +6,7 @@ import pytest
 
 from tbp_extract.config import Config, LesionConfig, LimitConfig
 from tbp_extract.errors import ConfigError, ScanError, ScanReason
-from tbp_extract.io.lesions import read_lesions
+from tbp_extract.io.lesions import check_mapping, read_lesions
 from tbp_extract.types import LesionList, Scan, ScanRef
 
 PAGE = np.zeros((2, 2, 3), np.uint8)
@@ -97,8 +97,12 @@ def test_columns_can_be_mapped(tmp_path: Path) -> None:
     assert lesions.lesion_id == ("q",)
     error = refusal(tmp_path, "x,y,z\n1,2,3\n", config=mapped(diameter_mm="size"))
     assert "lesions.columns.diameter_mm" in str(error)
+
+
+def test_a_mapping_of_no_column_names_the_nearest() -> None:
+    check_mapping({"diameter_mm": "size"})
     with pytest.raises(ConfigError, match=r"lesions\.columns\.diameter:.*diameter_mm"):
-        read(tmp_path, "x,y,z\n1,2,3\n", config=mapped(diameter="size"))
+        check_mapping({"diameter": "size"})
 
 
 def test_space_goes_before_texture(tmp_path: Path) -> None:

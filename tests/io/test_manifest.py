@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tbp_extract.config import Config
+from tbp_extract.config import Config, parse_config
 from tbp_extract.errors import OutputError, ScanReason
 from tbp_extract.io.manifest import (
     FORMAT_VERSION,
     count_outcomes,
     done_scan,
     file_entry,
+    is_whole,
     quarantined_scan,
     read_shard_manifest,
     shard_manifest_bytes,
@@ -93,7 +94,20 @@ def test_the_manifest_hashes_every_other_file(tmp_path: Path) -> None:
         "images/shard-00000.hdf5": {"bytes": 5, "sha256": hashlib.sha256(b"crops").hexdigest()},
         "metadata.csv": {"bytes": 4, "sha256": hashlib.sha256(b"rows").hexdigest()},
     }
-    assert manifest["config"]["fingerprint"] == Config().fingerprint
+    assert manifest["config"]["fingerprint"] == Config().public_fingerprint
+
+
+def test_the_manifest_keeps_the_column_names_of_a_source_to_itself(tmp_path: Path) -> None:
+    config = parse_config({"lesions": {"columns": {"tag": "CANARY"}}})
+    write_manifest(make_release(tmp_path), [make_shard()], config)
+    assert "CANARY" not in (tmp_path / "manifest.json").read_text()
+
+
+def test_a_release_is_whole_until_a_file_changes(tmp_path: Path) -> None:
+    write_manifest(make_release(tmp_path), [make_shard()], Config())
+    assert is_whole(tmp_path)
+    (tmp_path / "metadata.csv").write_bytes(b"rowz")
+    assert not is_whole(tmp_path)
 
 
 def test_the_manifest_names_no_scan_host_user_or_path(tmp_path: Path) -> None:

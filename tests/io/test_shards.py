@@ -131,7 +131,7 @@ def test_what_is_no_shard_is_refused_without_its_name(tmp_path: Path, content: b
 def test_a_missing_shard_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="missing"):
         ShardReader(tmp_path / "a.hdf5")
-    with pytest.raises(SourceError, match="folder without any"):
+    with pytest.raises(SourceError, match="folder without shards"):
         ShardReader(tmp_path)
 
 

@@ -133,7 +133,7 @@ def test_unknown_columns_are_counted_in_the_log(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         read(tmp_path, f"{HEAD},secret,other\ns,p,m.obj,x,y\n")
-    assert "2 columns are not known" in caplog.text
+    assert "2 columns are not read" in caplog.text
     assert "secret" not in caplog.text
 
 

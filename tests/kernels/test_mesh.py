@@ -29,20 +29,37 @@ def grid_faces(side: int) -> NDArray[np.int32]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_weld_joins_vertices_of_one_cell_and_no_others(seed: int) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_weld_joins_what_shares_a_cell_or_a_wall(seed: int, beside: bool) -> None:
     rng = np.random.default_rng(seed)
     cell = rng.integers(-3, 3, (200, 3)) * 10 ** rng.integers(0, 6, (200, 1))
     cell[100:150] = cell[rng.integers(0, 100, 50)]
+    side = rng.integers(-1, 2, (200, 3)).astype(np.int8) * np.int8(beside)
     out = np.empty(200, np.int32)
-    mesh.weld_vertices(cell, free_table(200), out)
-    np.testing.assert_array_equal(out, naive.weld_vertices(cell))
+    mesh.weld_vertices(cell, side, free_table(200), out)
+    np.testing.assert_array_equal(out, naive.weld_vertices(cell, side))
 
 
 def test_weld_survives_a_crowded_table() -> None:
     cell = np.random.default_rng(0).integers(0, 10**6, (15, 3))
     out = np.empty(15, np.int32)
-    mesh.weld_vertices(cell, np.full(16, -1, np.int32), out)
+    mesh.weld_vertices(cell, np.zeros((15, 3), np.int8), np.full(16, -1, np.int32), out)
     np.testing.assert_array_equal(out, np.arange(15))
+
+
+def test_a_face_that_stands_there_twice_counts_once() -> None:
+    once = grid_faces(5)
+    twice = np.concatenate((once, np.roll(once, 1, axis=1)))
+    out = linked(twice.astype(np.int32))
+    np.testing.assert_array_equal(out[: len(once)], linked(once))
+    assert (out[len(once) :] == -1).all()
+
+
+def test_parts_are_what_hangs_together() -> None:
+    faces = np.concatenate((grid_faces(4), grid_faces(3) + 100)).astype(np.int32)
+    part = np.full(len(faces), -1, np.int32)
+    mesh.label_parts(linked(faces), np.empty(len(faces), np.int32), part)
+    np.testing.assert_array_equal(part, np.repeat([0, 1], [len(grid_faces(4)), len(grid_faces(3))]))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -6,17 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def weld_vertices(cell: NDArray[np.int64]) -> NDArray[np.int32]:
-    """First vertex of the same cell, for each vertex."""
-    first: dict[tuple[int, ...], int] = {}
-    rows = [tuple(int(c) for c in row) for row in cell]
-    return np.array([first.setdefault(row, v) for v, row in enumerate(rows)], np.int32)
+def weld_vertices(cell: NDArray[np.int64], side: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Vertex that stands for each: of its own cell, else of one behind a wall it lies beside."""
+    stands: dict[tuple[int, ...], int] = {}
+    out = []
+    for vertex, home in enumerate(cell.tolist()):
+        steps = [(0, int(s)) if s else (0,) for s in side[vertex]]
+        # The first axis turns fastest.
+        moves = [(i, j, k) for k in steps[2] for j in steps[1] for i in steps[0]]
+        cells = [tuple(h + m for h, m in zip(home, move, strict=True)) for move in moves]
+        found = next((stands[c] for c in cells if c in stands), vertex)
+        stands.setdefault(tuple(home), found)
+        out.append(found)
+    return np.array(out, np.int32)
 
 
 def link_faces(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Face across each edge, where exactly one face runs each way along it."""
+    """Face across each edge, where exactly one face runs each way along it; repeats left out."""
     users: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    whole = [face for face in range(len(faces)) if len(set(faces[face].tolist())) == 3]
+    seen: set[tuple[int, ...]] = set()
+    whole = []
+    for face, corners in enumerate(faces.tolist()):
+        turned = {tuple(corners[k:] + corners[:k]) for k in range(3)}
+        if len(set(corners)) == 3 and not turned & seen:
+            whole.append(face)
+            seen |= turned
     for face in whole:
         for k in range(3):
             users[int(faces[face, k]), int(faces[face, (k + 1) % 3])].append(face)

@@ -141,7 +141,7 @@ def test_complete_run_does_nothing_even_without_its_work_folder(
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(finished, out)
-    shutil.rmtree(out / "work")
+    shutil.rmtree(out / "work", ignore_errors=True)
     count = Count()
     report = run(source, out, CONFIG, workers=0, key_path=key_path, progress=count)
     assert (count.finished, count.shards) == (SCANS, 0)
@@ -179,15 +179,107 @@ def test_finished_release_is_not_replaced_by_other_settings(
         run(source, finished, other, workers=0, key_path=key_path)
 
 
+def test_second_run_on_a_folder_is_refused_while_the_first_works(
+    source: Path, tmp_path: Path
+) -> None:
+    class Second(Progress):
+        def planned(self, scans: int, finished: int) -> None:
+            run(source, tmp_path / "out", CONFIG, workers=0)
+
+    with pytest.raises(OutputError, match="another run"):
+        run(source, tmp_path / "out", CONFIG, workers=0, progress=Second())
+
+
+@pytest.mark.parametrize("lost", ["linkage.csv", "shards/shard-00000.json", "quarantine.csv"])
+def test_lost_private_file_is_written_anew(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path, lost: str
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / "private" / lost).unlink()
+    run(source, out, CONFIG, workers=0, key_path=key_path)
+    assert (out / "private" / lost).read_bytes() == (finished / "private" / lost).read_bytes()
+    assert digests(out / "release") == digests(finished / "release")
+
+
+def test_lost_key_is_asked_for_and_not_replaced(source: Path, tmp_path: Path) -> None:
+    layout = OutLayout(tmp_path / "out")
+    run(source, layout.root, CONFIG, workers=0)
+    layout.key.unlink()
+    with pytest.raises(OutputError, match="key of the earlier run"):
+        run(source, layout.root, CONFIG, workers=0)
+    assert not layout.key.exists()
+
+
+def test_leftovers_of_a_killed_run_do_not_reach_the_release(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / "release" / "manifest.json").unlink()
+    (out / "release" / ".metadata.csv.0123abcd.part").write_text("half")
+    run(source, out, CONFIG, workers=0, key_path=key_path)
+    assert digests(out / "release") == digests(finished / "release")
+
+
+def test_key_in_the_published_folder_is_refused(
+    source: Path, key_path: Path, tmp_path: Path
+) -> None:
+    inside = tmp_path / "out" / "release" / "key"
+    inside.parent.mkdir(parents=True)
+    inside.touch(0o600)
+    inside.write_text(KEY_TEXT)
+    with pytest.raises(OutputError, match="published"):
+        run(source, tmp_path / "out", CONFIG, workers=0, key_path=inside)
+
+
 def test_folder_with_other_things_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(OutputError, match="1 other entries"):
         run(source, tmp_path, CONFIG, workers=0)
 
 
-def test_output_into_the_source_is_refused(source: Path) -> None:
-    with pytest.raises(OutputError, match="source"):
-        run(source, source, CONFIG, workers=0)
+@pytest.mark.parametrize("place", [".", "out"])
+def test_output_into_the_source_is_refused(source: Path, place: str) -> None:
+    with pytest.raises(OutputError, match="outside the source"):
+        run(source, source / place, CONFIG, workers=0)
+
+
+def test_every_dropped_lesion_is_named_on_the_private_side(source: Path, tmp_path: Path) -> None:
+    moved = copy_source(source, tmp_path / "elsewhere")
+    path = moved / "arm_001" / "lesions.csv"
+    rows = read_rows(path)
+    rows.append({**rows[0], "lesion_id": "twin"})
+    rows.append({**rows[0], "lesion_id": "far", "x": "900"})
+    write_rows(path, rows)
+    report = run(moved, tmp_path / "out", CONFIG, workers=0)
+    assert report.counts["lesions"]["dropped"] == {"duplicate_position": 1, "off_surface": 1}
+    dropped = read_rows(OutLayout(tmp_path / "out").dropped)
+    assert {(row["scan_id"], row["lesion_id"], row["reason"]) for row in dropped} == {
+        ("arm_001", "twin", "duplicate_position"),
+        ("arm_001", "far", "off_surface"),
+    }
+
+
+def test_folder_without_a_table_takes_the_list_beside_each_mesh(
+    source: Path, tmp_path: Path
+) -> None:
+    moved = copy_source(source, tmp_path / "elsewhere")
+    (moved / "scans.csv").unlink()
+    config = parse_config({"scan": {"unit": "mm"}})
+    report = run(moved, tmp_path / "out", config, workers=0)
+    assert report.counts["lesions"]["exported"] == SCANS * LESIONS
+
+
+def test_damaged_table_of_a_finished_release_is_written_anew(
+    source: Path, key_path: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    table = out / "release" / "metadata.csv"
+    table.write_bytes(table.read_bytes()[:-40])
+    run(source, out, CONFIG, workers=0, key_path=key_path)
+    assert digests(out / "release") == digests(finished / "release")
 
 
 def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
