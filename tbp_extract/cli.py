@@ -106,6 +106,21 @@ def verify(out: Path) -> int:
 
 
 @cli.command()
+@click.argument("source", metavar="INPUT", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=_NEW, required=True, help="The table: a CSV file.")
+@click.option(
+    "--extent-mm", default=15.0, show_default=True, help="Side of every crop on the skin, mm."
+)
+def measure(source: Path, out: Path, extent_mm: float) -> int:
+    """Measure crops that exist already: a shard, a release folder, or a folder of JPEG files."""
+    from tbp_extract.pipeline.measure_crops import measure_crops
+
+    count = measure_crops(source, out, extent_mm=extent_mm)
+    click.echo(f"{count} crops measured: {out}")
+    return 0
+
+
+@cli.command()
 @click.argument("out", type=_NEW)
 @click.option("--body", type=click.Choice(["human", "arm"]), default="human", help="Body to make.")
 @click.option("--mesh", type=_FILE, help="Use this textured mesh as the body instead.")

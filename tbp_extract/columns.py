@@ -5,30 +5,40 @@ doi:10.1038/s41597-024-03743-w) in its order; ours follow, prefixed ``tbp_ex_``.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
-import numpy as np
-from numpy.typing import DTypeLike
-
+from tbp_extract.column import Column, Origin
+from tbp_extract.column import number as _number
+from tbp_extract.column import text as _text
 from tbp_extract.errors import ConfigError
+from tbp_extract.own_columns import (
+    CONTEXT_COLUMNS,
+    MAIN_MEASURES,
+    TAKING_COLUMNS,
+    context_name,
+)
 
 __all__ = [
     "BY_NAME",
+    "DICTIONARY_FIELDS",
     "IMAGE_TYPE",
     "ISIC_TEST_COLUMNS",
     "LINKAGE_COLUMNS",
+    "MAIN_MEASURES",
     "RELEASED_COLUMNS",
     "TILE_TYPES",
     "VOCABULARY",
     "Column",
     "Origin",
     "check_names",
+    "context_name",
 ]
 
 IMAGE_TYPE = "TBP tile: close-up"
 """``image_type`` of every row."""
+
+DICTIONARY_FIELDS = ("name", "dtype", "unit", "range", "definition", "origin")
+"""What the data dictionary tells of each column."""
 
 TILE_TYPES = ("3D: XP", "3D: white")
 """Values of ``tbp_tile_type``: cross-polarised and white light."""
@@ -66,59 +76,9 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = {
         *("Torso Back", "Torso Front", "Left Leg", "Right Leg", "Left Arm", "Right Arm"),
         *("Head & Neck", "Unknown"),
     ),
+    "tbp_ex_skin_tone": ("very_light", "light", "intermediate", "tan", "brown", "dark"),
 }
 """Every value that a column of fixed words may hold; such a cell may also be empty."""
-
-
-class Origin(StrEnum):
-    """Where a column's definition comes from."""
-
-    GIVEN = "given"
-    """Handed through or mapped from the source."""
-
-    EXACT = "exact"
-    """The vendor's formula, reproduced on genuine rows."""
-
-    OWN = "own"
-    """Our definition; under a vendor's name where the vendor's own is not published."""
-
-    VENDOR = "vendor"
-    """Only the vendor's software makes it: empty unless a source gives it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the metadata table."""
-
-    name: str
-    dtype: Literal["str", "float", "int", "bool"]
-    unit: str
-    definition: str
-    origin: Origin
-    released: bool = True
-
-    decimals: int | None = None
-    """Released precision; ``None`` keeps what was measured."""
-
-    @property
-    def numpy_dtype(self) -> DTypeLike:
-        """Array type in tables; missing numbers are NaN, missing text is ``None``."""
-        return {"str": object, "float": np.float64, "int": np.int64, "bool": np.bool_}[self.dtype]
-
-
-def _text(name: str, definition: str, origin: Origin = Origin.GIVEN) -> Column:
-    return Column(name, "str", "", definition, origin)
-
-
-def _number(
-    name: str,
-    unit: str,
-    definition: str,
-    origin: Origin = Origin.OWN,
-    *,
-    decimals: int | None = None,
-) -> Column:
-    return Column(name, "float", unit, definition, origin, decimals=decimals)
 
 
 _ISIC_TEST = (
@@ -223,14 +183,16 @@ _OWN = (
     _number(
         "tbp_ex_covered_fraction",
         "",
-        "Share of the crop that shows textured skin, 0..1",
+        "Share of the crop that shows textured skin",
         decimals=4,
+        range="0..1",
     ),
     _number(
         "tbp_ex_obliqueness_deg",
         "deg",
         "Mean angle between the skin shown and the image plane",
         decimals=4,
+        range="0..180",
     ),
     _number(
         "tbp_ex_stretch",
@@ -246,7 +208,7 @@ _OWN = (
     ),
 )
 
-RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN
+RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN + TAKING_COLUMNS + CONTEXT_COLUMNS
 """The metadata table, in order."""
 
 ISIC_TEST_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ISIC_TEST)

@@ -48,6 +48,9 @@ COORDINATE_STEP_MM: Final = 10
 MAX_TEXT_CHARACTERS: Final = 300
 
 _COORDINATES = ("tbp_lv_x", "tbp_lv_y", "tbp_lv_z")
+_PLACES = (*_COORDINATES, "tbp_ex_nearest_mm")
+"""What the constellation of a person's lesions can be recognised by."""
+
 _SPREADSHEET_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SEX_WORDS = {"male": "male", "m": "male", "female": "female", "f": "female"}
 
@@ -290,7 +293,7 @@ def _float_values(
     column: Column, values: NDArray[Any] | None, count: int, config: Config
 ) -> NDArray[np.float64]:
     name = column.name
-    if values is None or (name in _COORDINATES and config.release.coordinates == "withheld"):
+    if values is None or (name in _PLACES and config.release.coordinates == "withheld"):
         return np.full(count, np.nan)
     try:
         numbers = np.array(values, np.float64)

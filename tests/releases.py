@@ -71,6 +71,8 @@ def make_table(count: int, seed: int = 0, size_px: int = 33, **changes: Any) -> 
     columns["tbp_lv_location_simple"] = np.array(["Left Leg"] * count, object)
     columns["anatom_site_general"] = np.array(["lower extremity"] * count, object)
     columns["tbp_ex_size_px"] = np.full(count, size_px)
+    columns["tbp_ex_lesion_count"] = np.full(count, count)
+    columns["tbp_ex_skin_tone"] = np.array(["tan"] * count, object)
     columns["tbp_ex_upsampled"] = rng.random(count) < 0.5
     columns |= changes
     return LesionTable({name: values for name, values in columns.items() if values is not None})

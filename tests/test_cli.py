@@ -74,6 +74,19 @@ def test_check_says_what_would_be_read_and_writes_nothing(call: Call, source: Pa
     assert sorted(source.rglob("*")) == before
 
 
+def test_measure_writes_a_table_of_crops(call: Call, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert call("run", source, "--out", out, "--workers", 0).returncode == 0
+    done = call("measure", out / "release", "--out", tmp_path / "table.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{SCANS * LESIONS} crops measured" in done.stdout
+    again = {row["isic_id"]: row for row in read_rows(tmp_path / "table.csv")}
+    for row in read_rows(out / "release" / "metadata.csv"):
+        # Crops of the run were measured before they became JPEG.
+        found = float(again[row["isic_id"]]["tbp_ex_ita_deg"])
+        assert found == pytest.approx(float(row["tbp_ex_ita_deg"]), abs=1.0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -82,6 +95,8 @@ def test_check_says_what_would_be_read_and_writes_nothing(call: Call, source: Pa
         (["run", "nowhere", "--out", "OUT"], "does not exist"),
         (["run", "SOURCE", "--out", "OUT", "--config", "CONFIG"], "crop.size_px"),
         (["phantom", "OUT", "--diameters", "wide"], "--diameters: expected LOW-HIGH"),
+        (["measure", "SOURCE", "--out", "OUT"], "expected crops"),
+        (["measure", "SOURCE", "--out", "OUT", "--extent-mm", "-3"], "--extent-mm: expected"),
     ],
 )
 def test_bad_arguments_exit_with_2_and_one_sentence(

@@ -158,6 +158,13 @@ def test_coordinates_are_kept_or_withheld_as_configured() -> None:
         assert np.isnan(released(2, withheld).columns[name]).all()
 
 
+def test_distances_between_lesions_are_withheld_with_the_coordinates() -> None:
+    measured = {"tbp_ex_nearest_mm": np.array([12.4, 30.6])}
+    assert sorted(released(2, table=measured).columns["tbp_ex_nearest_mm"]) == [12.0, 31.0]
+    withheld = Config(release=ReleaseConfig(coordinates="withheld"))
+    assert np.isnan(released(2, withheld, table=measured).columns["tbp_ex_nearest_mm"]).all()
+
+
 def test_infinite_values_are_released_empty() -> None:
     result = released(table={"tbp_lv_A": np.array([np.inf, 1.0])}).columns["tbp_lv_A"]
     assert np.isnan(result).sum() == 1
@@ -244,7 +251,7 @@ def test_equal_ids_are_refused() -> None:
         merge_releases([make_release(2), make_release(2)])
 
 
-@pytest.mark.parametrize("name", ["tbp_ex_size_px", "tbp_ex_upsampled"])
+@pytest.mark.parametrize("name", ["tbp_ex_size_px", "tbp_ex_upsampled", "tbp_ex_lesion_count"])
 def test_columns_that_cannot_be_empty_must_be_measured(name: str) -> None:
     with pytest.raises(ReleaseError, match=f"{name}: must be measured"):
         released(table={name: None})

@@ -9,15 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tbp_extract.columns import LINKAGE_COLUMNS, RELEASED_COLUMNS, Column
+from tbp_extract.columns import (
+    BY_NAME,
+    DICTIONARY_FIELDS,
+    LINKAGE_COLUMNS,
+    RELEASED_COLUMNS,
+    Column,
+)
 from tbp_extract.errors import OutputError, ReleaseError, SourceError
 from tbp_extract.io.files import PRIVATE_FILE, open_whole
-from tbp_extract.types import Release
+from tbp_extract.types import LesionTable, Release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +38,7 @@ __all__ = [
     "read_metadata",
     "write_data_dictionary",
     "write_linkage",
+    "write_measures",
     "write_metadata",
 ]
 
@@ -95,12 +103,39 @@ def write_linkage(parts: Sequence[Path], path: Path) -> int:
     return int(table.num_rows)
 
 
+def write_measures(ids: Sequence[str], table: LesionTable, path: Path) -> None:
+    """Write measured rows as a CSV with all columns of a release; what is not there is empty.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        N names of crops, for ``isic_id``.
+    table : LesionTable
+        N rows in the same order, at the precision that a release has.
+    path : Path
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    empty = np.full(len(ids), None, object)
+    columns = {column.name: empty for column in RELEASED_COLUMNS}
+    columns |= {name: _rounded(BY_NAME[name], values) for name, values in table.columns.items()}
+    columns["isic_id"] = np.array(ids, object)
+    with open_whole(path) as file:
+        _write_csv(_arrow_table(columns, RELEASED_COLUMNS), file)
+
+
+def _rounded(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    return values if column.decimals is None else np.round(values, column.decimals)
+
+
 def write_data_dictionary(folder: Path) -> None:
-    """Write ``data_dictionary.csv``: name, dtype, unit, definition and origin of each column."""
-    fields = ("name", "dtype", "unit", "definition", "origin")
+    """Write ``data_dictionary.csv``: what is to be known of each column, one row each."""
     rows = {
         field: pa.array([str(getattr(column, field)) for column in RELEASED_COLUMNS])
-        for field in fields
+        for field in DICTIONARY_FIELDS
     }
     with open_whole(folder / DICTIONARY_NAME) as file:
         _write_csv(pa.table(rows), file)

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from tbp_extract.columns import check_names
 from tbp_extract.measure.colour import measure_colour
+from tbp_extract.measure.context import add_context
 from tbp_extract.measure.delineate import delineate
 from tbp_extract.measure.quality import crop_quality
 from tbp_extract.measure.shape import measure_shape
+from tbp_extract.measure.skin import skin_tone
 from tbp_extract.types import Candidates, CropBatch, LesionTable
 
-__all__ = ["measure_lesions"]
+__all__ = ["add_context", "measure_lesions"]
 
 _TOGETHER = 16
 
@@ -38,6 +40,7 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
     columns: dict[str, NDArray[Any]] = {
         **_position(batch),
         **crop_quality(batch),
+        **skin_tone(batch),
         **_lesion(batch),
     }
     diameter = candidates.diameter_mm[index].astype(np.float64)

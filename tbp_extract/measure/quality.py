@@ -1,17 +1,64 @@
-"""How far a crop can be trusted: what it covers, how it was sampled, how straight it looks."""
+"""How far a crop can be trusted: what it covers, how it was sampled, how well it was taken."""
 
-from typing import Any
+import functools
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.types import CropBatch
+from tbp_extract.kernels import quality as kernels
+from tbp_extract.types import CropBatch, CropFrames
 
-__all__ = ["crop_quality"]
+__all__ = ["border_zone", "crop_quality"]
+
+BORDER_SHARE: Final = 0.35
+"""Skin is looked for farther than this share of the crop's side from its centre."""
+
+FINE_MM: Final = 0.25
+COARSE_MM: Final = 1.0
+"""Ways across which L* is compared for the sharpness."""
+
+MIN_COARSE_L: Final = 0.2
+"""A crop flatter than this has no sharpness: what differs is rounding."""
+
+DARK_BYTE: Final = 8
+BRIGHT_BYTE: Final = 254
+
+GLARE_RISE_L: Final = 12.0
+GLARE_PALE: Final = 0.6
+"""Glare is lighter than skin by that much and has at most this share of its saturation."""
+
+HAIR_HALF_MM: Final = 0.4
+"""A hair is darker than the skin this far to both sides."""
+
+HAIR_DEPTH_L: Final = 4.0
+HAIR_LENGTH_MM: Final = 2.0
+HAIR_SHARE: Final = 0.75
+"""A hair runs along a straight line of that length over at least this share."""
+
+HAIR_DIRECTIONS: Final = 16
+HAIR_PROBES: Final = 11
+"""Places along the line that are looked at."""
+
+_Y_STEPS = 1 << 14
+_LIGHT_UNITS = 64
+_Y_WEIGHTS = (0.2126729, 0.7151522, 0.0721750)
 
 
 def crop_quality(batch: CropBatch) -> dict[str, NDArray[Any]]:
-    """Columns about N crops themselves, by name; definitions in ``tbp_extract.columns``."""
+    """Columns about N crops themselves, by name; definitions in ``tbp_extract.columns``.
+
+    Notes
+    -----
+    ``tbp_ex_sharpness`` is the root mean square difference of L* across 0.25 mm by that across
+    1 mm, along rows and columns: 0.25 where lightness changes evenly, 0.5 for ideal edges, 1 for
+    noise. Contrast cancels out and lengths are on the skin, so that crops of any sampling compare.
+
+    ``tbp_ex_hair_fraction`` counts pixels that are 4 L* darker than both sides 0.4 mm away, in
+    one of four directions, and lie on a straight line of 2 mm that is such a valley over three
+    quarters: an oriented black top-hat that dots and edges do not pass.
+    """
     n, mm_per_px = len(batch), batch.frames.mm_per_px
     covered_px = np.array([np.count_nonzero(crop) for crop in batch.covered], np.int64)
     return {
@@ -22,7 +69,15 @@ def crop_quality(batch: CropBatch) -> dict[str, NDArray[Any]]:
         "tbp_ex_covered_fraction": covered_px / batch.frames.size_px**2,
         "tbp_ex_obliqueness_deg": batch.obliqueness_deg.astype(np.float64),
         "tbp_ex_stretch": _stretch(batch, covered_px),
+        **_taking(batch),
     }
+
+
+def border_zone(frames: CropFrames) -> NDArray[np.bool_]:
+    """(S, S) whether a pixel lies outside the middle disc, where skin is looked for."""
+    place = np.arange(frames.size_px) - 0.5 * (frames.size_px - 1)
+    zone: NDArray[np.bool_] = np.hypot(place[:, None], place) > BORDER_SHARE * frames.size_px
+    return zone
 
 
 def _stretch(batch: CropBatch, covered_px: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -31,3 +86,112 @@ def _stretch(batch: CropBatch, covered_px: NDArray[np.int64]) -> NDArray[np.floa
     ratio: NDArray[np.float64] = np.full(len(batch), np.nan)
     np.divide(skin_mm2, image_mm2, out=ratio, where=covered_px > 0)
     return np.sqrt(ratio)
+
+
+def _taking(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
+    """Columns about sharpness, light and hair."""
+    out = np.full((len(batch), 5), np.nan)
+    table, search = _light_table(), _hair_search(batch.frames)
+    # A way longer than the crop can hold is not looked at.
+    longest_px = batch.frames.size_px - 2
+    kernels.assess(
+        batch.pixels,
+        batch.covered,
+        border_zone(batch.frames),
+        table.share,
+        table.steps,
+        table.inverse,
+        np.minimum(np.array([FINE_MM, COARSE_MM]) / batch.frames.mm_per_px, longest_px),
+        np.array([DARK_BYTE, BRIGHT_BYTE]),
+        round(GLARE_RISE_L * _LIGHT_UNITS),
+        GLARE_PALE,
+        search.limits,
+        search.pad_px,
+        search.probes,
+        search.lines,
+        out,
+    )
+    fine, coarse, clipped, glare, hair = out.T
+    sharpness: NDArray[np.float64] = np.full(len(batch), np.nan)
+    np.divide(fine, coarse, out=sharpness, where=coarse >= MIN_COARSE_L * _LIGHT_UNITS)
+    return {
+        "tbp_ex_sharpness": sharpness,
+        "tbp_ex_clipped_fraction": clipped.copy(),
+        "tbp_ex_glare_fraction": glare.copy(),
+        "tbp_ex_hair_fraction": hair.copy(),
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LightTable:
+    """sRGB bytes to L* and saturation, by look-up."""
+
+    share: NDArray[np.float32]
+    """(256, 3) part of Y by byte and channel, in steps."""
+
+    steps: NDArray[np.int32]
+    """64 L* by step of Y."""
+
+    inverse: NDArray[np.float32]
+    """(256,) 255 by byte, 0 for 0."""
+
+
+@functools.cache
+def _light_table() -> _LightTable:
+    byte = np.arange(256) / 255.0
+    linear = np.where(byte <= 0.04045, byte / 12.92, ((byte + 0.055) / 1.055) ** 2.4)
+    weights = np.array(_Y_WEIGHTS) / sum(_Y_WEIGHTS)
+    y = np.arange(_Y_STEPS) / (_Y_STEPS - 1)
+    lightness = np.where(y > (6 / 29) ** 3, 116 * np.cbrt(y) - 16, y * (29 / 3) ** 3)
+    inverse = np.concatenate(([0.0], 255.0 / np.arange(1, 256)))
+    return _LightTable(
+        share=(linear[:, None] * weights * (_Y_STEPS - 1)).astype(np.float32),
+        steps=np.round(lightness * _LIGHT_UNITS).astype(np.int32),
+        inverse=inverse.astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _HairSearch:
+    """What a hair is, in the pixels of one sampling."""
+
+    limits: NDArray[np.int64]
+    """Reach along an axis and on a diagonal (px), depth (64 L*), valley pixels on a line."""
+
+    pad_px: int
+    """Room around the crop that no step along a line leaves."""
+
+    probes: NDArray[np.int64]
+    """(D, T) steps in the padded plane, row by row, to look at; the farthest first."""
+
+    lines: NDArray[np.int64]
+    """(D, L) all steps along the same directions."""
+
+
+def _hair_search(frames: CropFrames) -> _HairSearch:
+    reach_px, half_px = HAIR_HALF_MM / frames.mm_per_px, 0.5 * HAIR_LENGTH_MM / frames.mm_per_px
+    pad_px = max(round(half_px), 2)
+    # What is no hair fails where it ends: the ends come first.
+    far = np.linspace(pad_px, 0, HAIR_PROBES // 2 + 1)[:, None] * (1, -1)
+    wide = frames.size_px + 2 * pad_px
+    return _HairSearch(
+        limits=np.array(
+            [
+                max(round(reach_px), 1),
+                max(round(reach_px / np.sqrt(2)), 1),
+                round(HAIR_DEPTH_L * _LIGHT_UNITS),
+                int(np.ceil(HAIR_SHARE * HAIR_PROBES)),
+            ]
+        ),
+        pad_px=pad_px,
+        probes=_steps(far.ravel()[:-1], wide),
+        lines=_steps(np.arange(-pad_px, pad_px + 1), wide),
+    )
+
+
+def _steps(along_px: NDArray[Any], wide_px: int) -> NDArray[np.int64]:
+    """(D, T) steps in a plane of that width, along each direction."""
+    angle = np.arange(HAIR_DIRECTIONS) * np.pi / HAIR_DIRECTIONS
+    rows = np.round(np.sin(angle)[:, None] * along_px).astype(np.int64)
+    cols = np.round(np.cos(angle)[:, None] * along_px).astype(np.int64)
+    return np.asarray(rows * wide_px + cols)

@@ -19,7 +19,7 @@ from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import read_lesions
 from tbp_extract.io.scan import read_scan
 from tbp_extract.jpeg import encode_jpeg
-from tbp_extract.measure import measure_lesions
+from tbp_extract.measure import add_context, measure_lesions
 from tbp_extract.measure.location import BodyParts, add_locations, label_body_parts
 from tbp_extract.types import (
     Candidates,
@@ -159,12 +159,14 @@ def _cut(
         batch = extract_crops(scan, surface, frames, projection=config.crop.projection)
         parts.append(_encode(candidates, batch, body, config))
     names = parts[0].table.columns.keys()
+    position_mm = np.concatenate([part.position_mm for part in parts])
+    table = LesionTable(
+        {name: np.concatenate([part.table.columns[name] for part in parts]) for name in names}
+    )
     return _Crops(
         candidate=np.concatenate([part.candidate for part in parts]),
-        position_mm=np.concatenate([part.position_mm for part in parts]),
-        table=LesionTable(
-            {name: np.concatenate([part.table.columns[name] for part in parts]) for name in names}
-        ),
+        position_mm=position_mm,
+        table=add_context(table, position_mm),
         jpegs=tuple(jpeg for part in parts for jpeg in part.jpegs),
     )
 

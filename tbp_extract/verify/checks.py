@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from tbp_extract.columns import RELEASED_COLUMNS, VOCABULARY
+from tbp_extract.columns import DICTIONARY_FIELDS, RELEASED_COLUMNS, VOCABULARY
 from tbp_extract.errors import SourceError
 from tbp_extract.jpeg import CLEAN_MARKERS, jpeg_markers
 from tbp_extract.verify.evidence import Evidence
@@ -202,8 +202,8 @@ def _check_columns(evidence: Evidence) -> Iterator[str]:
         yield "metadata.csv: the header is not that of the data dictionary"
     with (evidence.release / "data_dictionary.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    described = [[c.name, c.dtype, c.unit, c.definition, str(c.origin)] for c in RELEASED_COLUMNS]
-    if rows != [["name", "dtype", "unit", "definition", "origin"], *described]:
+    described = [[str(getattr(c, field)) for field in DICTIONARY_FIELDS] for c in RELEASED_COLUMNS]
+    if rows != [list(DICTIONARY_FIELDS), *described]:
         yield "data_dictionary.csv: does not describe the columns of this version"
 
 

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tbp_extract.kernels import quality as kernels
+from tbp_extract.measure.quality import _light_table
+from tbp_extract.phantom.colour import rgb_to_lab
+from tests.naive import quality as naive
+
+
+def light_plane(seed: int, size: int = 31) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Bright noise with dark lines, partly covered; 0 where it is not."""
+    rng = np.random.default_rng(seed)
+    light = rng.integers(3800, 4200, (size, size)).astype(np.int32)
+    light[size // 3] -= 900
+    light[np.arange(size), np.arange(size)] -= 700
+    covered = rng.random((size, size)) > 0.03
+    return light * covered, covered
+
+
+def test_lightness_is_that_of_the_formulas() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (24, 24, 3)).astype(np.uint8)
+    pixels[0, :2] = [[0, 0, 0], [255, 255, 255]]
+    table = _light_table()
+    light, colour = np.empty((24, 24), np.int32), np.empty((24, 24), np.uint8)
+    covered = np.ones((24, 24), np.bool_)
+    covered[5, 5] = False
+    clipped = kernels.lightness(
+        pixels, covered, table.share, table.steps, table.inverse, 8, 254, light, colour
+    )
+    exact = rgb_to_lab(pixels)[..., 0]
+    exact[5, 5] = 0.0
+    # A step of the table is 0.055 L* in the dark, a unit is 1/64.
+    np.testing.assert_allclose(light / 64, exact, atol=0.05)
+    high, low = pixels.max(axis=2).astype(float), pixels.min(axis=2).astype(float)
+    assert clipped == (((high <= 8) | (high >= 254)) & covered).sum() > 2
+    np.testing.assert_allclose(colour, 255 * (high - low) / np.maximum(high, 1), atol=0.51)
+
+
+@pytest.mark.parametrize("lag", [1, 2, 7])
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_are_those_of_whole_arrays(seed: int, lag: int) -> None:
+    light, covered = light_plane(seed)
+    sums = np.empty(2, np.int64)
+    found = kernels.rms_step(light, covered, float(lag), sums)
+    assert found == pytest.approx(naive.rms_step(light, covered, lag), rel=1e-12)
+    between = kernels.rms_step(light, covered, lag + 0.25, sums)
+    after = naive.rms_step(light, covered, lag + 1)
+    assert between == pytest.approx(0.75 * found + 0.25 * after, rel=1e-12)
+
+
+def test_a_way_below_one_pixel_is_taken_as_straight() -> None:
+    light, covered = light_plane(0)
+    sums = np.empty(2, np.int64)
+    whole = kernels.rms_step(light, covered, 1.0, sums)
+    assert kernels.rms_step(light, covered, 0.5, sums) == pytest.approx(0.5 * whole)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hair_is_that_of_whole_arrays(seed: int) -> None:
+    light, covered = light_plane(seed)
+    size, half, reach, slant, depth = len(light), 4, 3, 2, 300
+    angle = np.arange(8) * np.pi / 8
+    step = np.arange(-half, half + 1)
+    lines = np.round(
+        np.stack((np.sin(angle)[:, None] * step, np.cos(angle)[:, None] * step), axis=-1)
+    ).astype(np.int64)
+    flat = lines[..., 0] * (size + 2 * half) + lines[..., 1]
+    scratch = np.empty((size + 2 * half, size + 2 * half), np.uint8)
+    out = np.empty((size, size), np.uint8)
+    kernels.mark_hair(light, covered, reach, slant, depth, flat, flat, 7, scratch, out)
+    expected = naive.mark_hair(light, covered, reach, slant, depth, lines, 7)
+    np.testing.assert_array_equal(out.astype(bool), expected)
+    assert 20 < expected.sum() < 200
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_glare_is_that_of_whole_arrays(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    # An odd number of skin pixels: their median is one of them.
+    pixels = rng.integers(100, 252, (25, 25, 3)).astype(np.uint8)
+    light = rng.integers(3000, 6000, (25, 25)).astype(np.int32)
+    colour = rng.integers(0, 200, (25, 25)).astype(np.uint8)
+    every = np.ones((25, 25), np.bool_)
+    found = kernels.count_glare(pixels, light, colour, every, every, 500, 0.6)
+    assert found == naive.count_glare(pixels, light, colour, every, 500, 0.6)
+    assert found > 10
