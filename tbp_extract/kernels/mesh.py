@@ -54,7 +54,11 @@ def weld_vertices(
         out[vertex] = vertex
         for choice in range(1, 8):
             i, j, k = choice & 1, (choice >> 1) & 1, (choice >> 2) & 1
-            di, dj, dk = i * side[vertex, 0], j * side[vertex, 1], k * side[vertex, 2]
+            di, dj, dk = (
+                i * int(side[vertex, 0]),
+                j * int(side[vertex, 1]),
+                k * int(side[vertex, 2]),
+            )
             if (i and di == 0) or (j and dj == 0) or (k and dk == 0):
                 continue
             found = table[_find_cell(cell, table, a + di, b + dj, c + dk)]
