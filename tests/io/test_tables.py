@@ -70,7 +70,10 @@ def test_rows_are_sorted_whatever_the_order_of_parts(tmp_path: Path) -> None:
 def test_csv_and_parquet_hold_the_same(tmp_path: Path) -> None:
     write_metadata(write_parts(tmp_path, make_release(9)), tmp_path)
     pd.testing.assert_frame_equal(
-        pd.read_csv(tmp_path / "metadata.csv", dtype={"tbp_lv_symm_2axis_angle": float}),
+        pd.read_csv(
+            tmp_path / "metadata.csv",
+            dtype={"tbp_lv_symm_2axis_angle": float, "tbp_ex_delineation": str},
+        ),
         read_metadata(tmp_path),
         check_exact=True,
     )
