@@ -26,13 +26,13 @@ def colour_means(
             count = one = two = three = square = 0.0
             for i in range(size):
                 for j in range(size):
-                    light = lab[n, i, j, 0]
+                    light = float(lab[n, i, j, 0])
                     if chosen[n, i, j] and low <= light <= high:
                         count += 1.0
                         one += light
                         square += light * light
-                        two += lab[n, i, j, 1]
-                        three += lab[n, i, j, 2]
+                        two += float(lab[n, i, j, 1])
+                        three += float(lab[n, i, j, 2])
             if count == 0.0:
                 break
             out[n, 0], out[n, 1], out[n, 2] = one / count, two / count, three / count
