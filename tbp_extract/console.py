@@ -1,6 +1,7 @@
 """What a run shows while it goes: a live bar on a terminal, plain lines elsewhere."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,10 +15,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tbp_extract.kernels import raster
 from tbp_extract.pipeline.run import Progress as RunHooks
 from tbp_extract.pipeline.shard import ShardResult
 
 __all__ = ["RunProgress"]
+
+
+def _kernels_are_compiled() -> bool:
+    """Whether numba's cache holds the kernel that every run needs."""
+    # Plain Python where numba is told not to compile.
+    stats = getattr(raster.cover, "stats", None)
+    return stats is None or any(Path(stats.cache_path).glob("raster.cover-*.nbi"))
 
 
 class RunProgress(RunHooks):
@@ -57,6 +66,8 @@ class RunProgress(RunHooks):
         self._bar.update(self._task, total=scans, completed=finished)
         if not self._live:
             click.echo(f"{scans} scans, {finished} of them finished before", err=True)
+        if finished < scans and not _kernels_are_compiled():
+            click.echo("compiling: the first run on a machine stands still for a minute", err=True)
 
     def advanced(self, result: ShardResult) -> None:
         """Count a shard's scans and crops."""
