@@ -38,7 +38,6 @@ from tbp_extract.io.shards import shard_image
 from tbp_extract.io.texture import read_page
 from tbp_extract.jpeg import encode_jpeg
 from tbp_extract.kernels import patch, raster
-from tbp_extract.measure.quality import crop_quality
 from tbp_extract.types import (
     Candidates,
     CropBatch,
@@ -214,8 +213,7 @@ def check(case: Case, caster: Caster) -> float:
 
 
 def encode_all(batch: CropBatch, config: JpegConfig = JPEGS["jpeg_95_444"]) -> list[bytes]:
-    """JPEGs of a batch, after its quality columns are made as a run does."""
-    crop_quality(batch)
+    """JPEGs of a batch; what measuring costs has benchmarks of its own."""
     return [encode_jpeg(pixels, config) for pixels in batch.pixels]
 
 
