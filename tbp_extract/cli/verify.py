@@ -1,0 +1,22 @@
+"""Commands on a finished output: ``verify``."""
+
+from pathlib import Path
+
+import click
+
+from tbp_extract.cli.common import EXIT_FAILED, FOLDER
+
+__all__ = ["verify"]
+
+
+@click.command()
+@click.argument("out", type=FOLDER)
+def verify(out: Path) -> int:
+    """Check the release in OUT: hashes, counts, formats, privacy."""
+    from tbp_extract.verify import verify as verify_release
+
+    failures = verify_release(out)
+    for failure in failures:
+        click.echo(f"{failure.check}: {failure.sentence}")
+    click.echo(f"{len(failures)} failures" if failures else "the release passes all checks")
+    return EXIT_FAILED if failures else 0

@@ -1,0 +1,23 @@
+"""Settings: TOML in, one frozen ``Config`` out; defaults and limits stand here and nowhere else."""
+
+from tbp_extract.config.base import Axis, Unit
+from tbp_extract.config.crop import CropConfig, JpegConfig
+from tbp_extract.config.read import parse_config, read_config
+from tbp_extract.config.release import ReleaseConfig, ShardConfig
+from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
+from tbp_extract.config.whole import Config
+
+__all__ = [
+    "Axis",
+    "Config",
+    "CropConfig",
+    "JpegConfig",
+    "LesionConfig",
+    "LimitConfig",
+    "ReleaseConfig",
+    "ScanConfig",
+    "ShardConfig",
+    "Unit",
+    "parse_config",
+    "read_config",
+]

@@ -1,0 +1,67 @@
+"""TOML to settings; whatever is wrong is said in one sentence."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tbp_extract.config.whole import Config
+from tbp_extract.errors import ConfigError
+
+__all__ = ["parse_config", "read_config"]
+
+
+def read_config(path: Path | None) -> Config:
+    """Read settings from a TOML file; ``None`` gives the defaults.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting, what it takes and, for an unknown one, the nearest that exists.
+    """
+    if path is None:
+        return Config()
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration is not valid TOML: {error}") from error
+    return parse_config(settings)
+
+
+def parse_config(settings: dict[str, Any]) -> Config:
+    """Check settings that were read elsewhere.
+
+    Raises
+    ------
+    ConfigError
+        As `read_config`.
+    """
+    try:
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_sentence(e) for e in error.errors())) from error
+
+
+def _sentence(error: Any) -> str:
+    place = tuple(str(part) for part in error["loc"])
+    name = ".".join(place)
+    if error["type"] != "extra_forbidden":
+        return f"setting {name or 'as a whole'}: {error['msg']}, got {error['input']!r}"
+    known = _settings_at(place[:-1])
+    near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.0)
+    hint = ".".join((*place[:-1], near[0])) if near else "none here"
+    return f"unknown setting {name}: the nearest that exists is {hint}"
+
+
+def _settings_at(place: tuple[str, ...]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in place:
+        annotation = section.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        section = annotation
+    return list(section.model_fields)

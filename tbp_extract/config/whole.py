@@ -1,0 +1,44 @@
+"""All settings together."""
+
+import hashlib
+import json
+from typing import Any
+
+from tbp_extract.config.base import Section
+from tbp_extract.config.crop import CropConfig, JpegConfig
+from tbp_extract.config.release import ReleaseConfig, ShardConfig
+from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
+
+__all__ = ["Config"]
+
+
+class Config(Section):
+    """All settings that shape the output."""
+
+    scan: ScanConfig = ScanConfig()
+    limits: LimitConfig = LimitConfig()
+    lesions: LesionConfig = LesionConfig()
+    crop: CropConfig = CropConfig()
+    jpeg: JpegConfig = JpegConfig()
+    release: ReleaseConfig = ReleaseConfig()
+    shards: ShardConfig = ShardConfig()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all settings, defaults included."""
+        return _hashed(self.model_dump(mode="json"))
+
+    @property
+    def public_settings(self) -> dict[str, Any]:
+        """Settings as a release may state them: without the column names of a source."""
+        return self.model_dump(mode="json", exclude={"lesions": {"columns"}})
+
+    @property
+    def public_fingerprint(self) -> str:
+        """SHA-256 over the public settings."""
+        return _hashed(self.public_settings)
+
+
+def _hashed(settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
