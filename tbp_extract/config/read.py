@@ -3,14 +3,17 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from tbp_extract.config.base import Section
 from tbp_extract.config.whole import Config
 from tbp_extract.errors import ConfigError
 
-__all__ = ["parse_config", "read_config"]
+__all__ = ["parse_config", "parse_settings", "read_config", "read_settings"]
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 def read_config(path: Path | None) -> Config:
@@ -21,15 +24,7 @@ def read_config(path: Path | None) -> Config:
     ConfigError
         Naming the setting, what it takes and, for an unknown one, the nearest that exists.
     """
-    if path is None:
-        return Config()
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration is not valid TOML: {error}") from error
-    return parse_config(settings)
+    return read_settings(path, Config)
 
 
 def parse_config(settings: dict[str, Any]) -> Config:
@@ -40,25 +35,54 @@ def parse_config(settings: dict[str, Any]) -> Config:
     ConfigError
         As `read_config`.
     """
+    return parse_settings(settings, Config)
+
+
+def read_settings(path: Path | None, kind: type[AnySection]) -> AnySection:
+    """Read settings of any kind from a TOML file; ``None`` gives the defaults.
+
+    Raises
+    ------
+    ConfigError
+        As `read_config`.
+    """
+    if path is None:
+        return parse_settings({}, kind)
     try:
-        return Config.model_validate(settings)
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration is not valid TOML: {error}") from error
+    return parse_settings(settings, kind)
+
+
+def parse_settings(settings: dict[str, Any], kind: type[AnySection]) -> AnySection:
+    """Check settings of any kind that were read elsewhere.
+
+    Raises
+    ------
+    ConfigError
+        As `read_config`.
+    """
+    try:
+        return kind.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError("; ".join(_sentence(e) for e in error.errors())) from error
+        raise ConfigError("; ".join(_sentence(e, kind) for e in error.errors())) from error
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, kind: type[BaseModel]) -> str:
     place = tuple(str(part) for part in error["loc"])
     name = ".".join(place)
     if error["type"] != "extra_forbidden":
         return f"setting {name or 'as a whole'}: {error['msg']}, got {error['input']!r}"
-    known = _settings_at(place[:-1])
+    known = _settings_at(place[:-1], kind)
     near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.0)
     hint = ".".join((*place[:-1], near[0])) if near else "none here"
     return f"unknown setting {name}: the nearest that exists is {hint}"
 
 
-def _settings_at(place: tuple[str, ...]) -> list[str]:
-    section: type[BaseModel] = Config
+def _settings_at(place: tuple[str, ...], section: type[BaseModel]) -> list[str]:
     for part in place:
         annotation = section.model_fields[part].annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

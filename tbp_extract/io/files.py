@@ -141,4 +141,5 @@ def sha256_file(path: Path) -> str:
 
 
 def _create(path: Path, mode: int) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+    # Readable as well: the HDF5 library reads back what it has written.
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "wb")

@@ -36,6 +36,7 @@ __all__ = [
     "linkage_part",
     "metadata_part",
     "read_metadata",
+    "write_csv",
     "write_data_dictionary",
     "write_linkage",
     "write_measures",
@@ -91,7 +92,7 @@ def write_metadata(parts: Sequence[Path], folder: Path) -> int:
     with open_whole(folder / METADATA_PARQUET) as file:
         _write_parquet(table, file)
     with open_whole(folder / METADATA_CSV) as file:
-        _write_csv(table, file)
+        write_csv(table, file)
     return int(table.num_rows)
 
 
@@ -99,7 +100,7 @@ def write_linkage(parts: Sequence[Path], path: Path) -> int:
     """Merge private parts into a CSV of mode 0600, sorted by ``isic_id``; returns the rows."""
     table = _merged(parts, LINKAGE_COLUMNS)
     with open_whole(path, mode=PRIVATE_FILE) as file:
-        _write_csv(table, file)
+        write_csv(table, file)
     return int(table.num_rows)
 
 
@@ -124,7 +125,7 @@ def write_measures(ids: Sequence[str], table: LesionTable, path: Path) -> None:
     columns |= {name: _rounded(BY_NAME[name], values) for name, values in table.columns.items()}
     columns["isic_id"] = np.array(ids, object)
     with open_whole(path) as file:
-        _write_csv(_arrow_table(columns, RELEASED_COLUMNS), file)
+        write_csv(_arrow_table(columns, RELEASED_COLUMNS), file)
 
 
 def _rounded(column: Column, values: NDArray[Any]) -> NDArray[Any]:
@@ -138,7 +139,7 @@ def write_data_dictionary(folder: Path) -> None:
         for field in DICTIONARY_FIELDS
     }
     with open_whole(folder / DICTIONARY_NAME) as file:
-        _write_csv(pa.table(rows), file)
+        write_csv(pa.table(rows), file)
 
 
 def read_metadata(folder: Path | str) -> "pd.DataFrame":
@@ -208,7 +209,8 @@ def _write_parquet(table: pa.Table, file: BinaryIO | io.BytesIO) -> None:
     )
 
 
-def _write_csv(table: pa.Table, file: BinaryIO) -> None:
+def write_csv(table: pa.Table, file: BinaryIO) -> None:
+    """Write a table in batches, the way pandas wrote the genuine one."""
     file.write((",".join(table.column_names) + "\n").encode())
     for batch in table.to_batches(max_chunksize=BATCH_ROWS):
         cells = [
