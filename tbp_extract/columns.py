@@ -227,6 +227,7 @@ LINKAGE_COLUMNS: tuple[Column, ...] = (
     _private("patient_id", "str", "", "As given"),
     _private("lesion_id", "str", "", "As given, else the row of the list"),
     _private("tag", "str", "", "As given"),
+    _private("tag_status", "str", "", "What the centre noted at the tag, such as Biopsy; as given"),
     _private("capture_date", "str", "", "As given"),
     _private("x_mm", "float", "mm", "Exact position in body space, towards the patient's left"),
     _private("y_mm", "float", "mm", "Exact position in body space, upwards"),

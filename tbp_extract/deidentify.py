@@ -153,6 +153,7 @@ def link(
     *,
     lesion_ids: Sequence[str],
     tags: Sequence[str | None],
+    tag_statuses: Sequence[str | None] | None = None,
     position_mm: NDArray[np.float64],
     shard: str,
     ref: ScanRef,
@@ -162,7 +163,7 @@ def link(
 
     Parameters
     ----------
-    lesion_ids, tags : sequence
+    lesion_ids, tags, tag_statuses : sequence
         N, as given.
     position_mm : (N, 3) float64
         Exact, in body space.
@@ -188,6 +189,8 @@ def link(
     columns |= {name: np.full(count, value, dtype=object) for name, value in same.items()}
     columns["lesion_id"] = np.array(lesion_ids, dtype=object)
     columns["tag"] = np.array(tags, dtype=object)
+    statuses = [None] * count if tag_statuses is None else tag_statuses
+    columns["tag_status"] = np.array(statuses, dtype=object)
     columns["capture_date"] = np.full(count, ref.capture_date, dtype=object)
     columns |= {f"{axis}_mm": position_mm[:, i].copy() for i, axis in enumerate("xyz")}
     return columns

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tbp_extract.config import Config
-from tbp_extract.io.tables import _write_csv, _write_parquet
+from tbp_extract.io.tables import _write_parquet, write_csv
 from tbp_extract.verify import CHECKS, Failure, verify
 from tests.releases import make_jpegs, make_out
 
@@ -68,7 +68,7 @@ def edit_table(out: Path, **columns: Any) -> None:
     with (release / "metadata.parquet").open("wb") as file:
         _write_parquet(table, file)
     with (release / "metadata.csv").open("wb") as file:
-        _write_csv(table, file)
+        write_csv(table, file)
     seal(out)
 
 

@@ -20,7 +20,7 @@ __all__ = ["LIST_COLUMNS", "check_mapping", "read_lesions"]
 
 _POSITION = ("x", "y", "z")
 _TEXTURE = ("u", "v")
-_CARRIED = ("tag", *(name for name in BY_NAME if name.startswith("tbp_lv_")))
+_CARRIED = ("tag", "tag_status", *(name for name in BY_NAME if name.startswith("tbp_lv_")))
 
 LIST_COLUMNS = ("lesion_id", *_POSITION, *_TEXTURE, "page", "diameter_mm", *_CARRIED)
 """Columns of a lesion list that are read; the others are passed over."""

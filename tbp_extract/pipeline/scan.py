@@ -98,7 +98,10 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
     body = _body_parts(surface, scan_pseudonym(key, ref.scan_id))
     crops = _cut(scan, surface, candidates, body, config)
     lesion_ids = [candidates.lesion_id[i] for i in crops.candidate]
-    tags = candidates.extra.get("tag", np.full(len(candidates), None, object))[crops.candidate]
+    nothing = np.full(len(candidates), None, object)
+    tags, statuses = (
+        candidates.extra.get(name, nothing)[crops.candidate] for name in ("tag", "tag_status")
+    )
     return ScanResult(
         release=release(
             crops.table, crops.jpegs, lesion_ids=lesion_ids, ref=ref, key=key, config=config
@@ -106,6 +109,7 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
         linkage=link(
             lesion_ids=lesion_ids,
             tags=list(tags),
+            tag_statuses=list(statuses),
             position_mm=crops.position_mm,
             shard=shard,
             ref=ref,
