@@ -71,7 +71,7 @@ def candidates_of(face: NDArray[np.int32], barycentric: NDArray[np.float64]) -> 
         barycentric,
         np.full(n, np.nan, np.float32),
         np.ones(n, np.float32),
-        CandidateSource.LIST,
+        (CandidateSource.LIST,) * n,
         tuple(map(str, range(n))),
         {},
     )

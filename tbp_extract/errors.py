@@ -73,6 +73,7 @@ class ScanReason(StrEnum):
     LESION_LIST_MISSING = "lesion_list_missing"
     LESION_LIST_UNUSABLE = "lesion_list_unusable"
     LESIONS_OFF_SURFACE = "lesions_off_surface"
+    DETECTOR_FAULT = "detector_fault"
     INTERNAL = "internal"
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "CropFrames",
     "DropReason",
     "Drops",
+    "EmptyReason",
     "LesionList",
     "LesionTable",
     "Patches",
@@ -25,6 +26,7 @@ __all__ = [
     "ScanRef",
     "ShardManifest",
     "Surface",
+    "TagMatch",
 ]
 
 
@@ -35,6 +37,27 @@ class DropReason(StrEnum):
     DUPLICATE_POSITION = "duplicate_position"
     UNTEXTURED = "untextured"
     UNCOVERED = "uncovered"
+    BELOW_DIAMETER = "below_diameter"
+    REJECTED = "rejected"
+    """By a detector that has no closer word for it."""
+
+
+class EmptyReason(StrEnum):
+    """Why a detector came upon nothing that goes on."""
+
+    NO_SKIN = "no_skin"
+    """There is no textured skin to look at."""
+
+    ONE_COLOUR = "one_colour"
+    """The skin has no contrast in which anything could show."""
+
+    NO_FINDS = "no_finds"
+    """Nothing stands out."""
+
+    ALL_DROPPED = "all_dropped"
+    """There were finds or listed lesions, and each was dropped with its own reason."""
+
+    EMPTY_LIST = "empty_list"
 
 
 class CandidateSource(StrEnum):
@@ -42,6 +65,24 @@ class CandidateSource(StrEnum):
 
     LIST = "list"
     DETECTOR = "detector"
+    BOTH = "both"
+    """Found by a detector and tagged in a list."""
+
+
+class TagMatch(StrEnum):
+    """How a person's tag and a detector's find met, in the four cases that organisers know."""
+
+    TAGGED = "tagged"
+    """A tag on a lesion that was found."""
+
+    TAGGED_NL = "tagged_nl"
+    """A tag on a find that was rejected as no lesion."""
+
+    UNMATCHED = "unmatched"
+    """A tag without a find."""
+
+    UNTAGGED = "untagged"
+    """A lesion that was found and not tagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +222,8 @@ class Candidates:
     score: NDArray[np.float32]
     """(N,) in [0, 1]; 1 for a listed lesion."""
 
-    source: CandidateSource
+    source: tuple[CandidateSource, ...]
+    """(N,)."""
 
     lesion_id: tuple[str, ...]
     """As given, else the number of the find. Private."""
@@ -193,12 +235,18 @@ class Candidates:
         return len(self.face)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Drops:
     """Candidates that were not kept, each with its reason."""
 
     lesion_id: tuple[str, ...]
+    """(M,) as given, else the number of the find. Private."""
+
     reason: tuple[DropReason, ...]
+    """(M,)."""
+
+    position_mm: NDArray[np.float64]
+    """(M, 3) in body space; NaN where there is no place on the skin. Private."""
 
     def __len__(self) -> int:
         return len(self.reason)

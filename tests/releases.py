@@ -155,7 +155,7 @@ def _make_shard(
     write_whole(out / "release" / "images" / name, image)
     write_whole(out / "work" / f"{shard_id}.rows", metadata_part(merged), mode=PRIVATE_FILE)
     write_whole(out / "work" / f"{shard_id}.links", links, mode=PRIVATE_FILE)
-    drops = Drops(("lesion 3",), (DropReason.OFF_SURFACE,))
+    drops = Drops(("lesion 3",), (DropReason.OFF_SURFACE,), np.full((1, 3), np.nan))
     scans = [done_scan(scan_pseudonym(key, make_ref(n).scan_id), "00", 3, drops) for n in numbers]
     lost = quarantined_scan(scan_pseudonym(key, "lost"), None, ScanReason.MESH_EMPTY)
     return ShardManifest(

@@ -109,7 +109,7 @@ def candidates_at(surface: Surface, points_mm: NDArray[np.float64]) -> Candidate
         barycentric=found.barycentric,
         diameter_mm=np.full(n, np.nan, np.float32),
         score=np.ones(n, np.float32),
-        source=CandidateSource.LIST,
+        source=(CandidateSource.LIST,) * n,
         lesion_id=tuple(map(str, range(n))),
         extra={},
     )

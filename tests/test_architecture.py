@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jpeg": {"config", "errors"},
     **{unit: BASE for unit in PARTS},
     "crop": BASE | {"geometry"},
-    "detect": BASE | {"geometry", "crop"},
+    "detect": BASE | {"geometry", "crop", "measure"},
+    "testing": BASE | {"geometry", "detect"},
     **{unit: BASE | PARTS for unit in WHOLES},
     # These look at finished output only.
     **{unit: BASE | {"io"} for unit in ("report", "review", "verify")},

@@ -2,6 +2,7 @@
 
 from tbp_extract.config.base import Axis, Unit
 from tbp_extract.config.crop import CropConfig, JpegConfig
+from tbp_extract.config.detect import DetectConfig
 from tbp_extract.config.read import parse_config, read_config
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
@@ -11,6 +12,7 @@ __all__ = [
     "Axis",
     "Config",
     "CropConfig",
+    "DetectConfig",
     "JpegConfig",
     "LesionConfig",
     "LimitConfig",

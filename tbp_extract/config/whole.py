@@ -6,6 +6,7 @@ from typing import Any
 
 from tbp_extract.config.base import Section
 from tbp_extract.config.crop import CropConfig, JpegConfig
+from tbp_extract.config.detect import DetectConfig
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
 
@@ -18,6 +19,7 @@ class Config(Section):
     scan: ScanConfig = ScanConfig()
     limits: LimitConfig = LimitConfig()
     lesions: LesionConfig = LesionConfig()
+    detect: DetectConfig = DetectConfig()
     crop: CropConfig = CropConfig()
     jpeg: JpegConfig = JpegConfig()
     release: ReleaseConfig = ReleaseConfig()
@@ -30,8 +32,8 @@ class Config(Section):
 
     @property
     def public_settings(self) -> dict[str, Any]:
-        """Settings as a release may state them: without the column names of a source."""
-        return self.model_dump(mode="json", exclude={"lesions": {"columns"}})
+        """Settings as a release may state them: without a source's column names, without paths."""
+        return self.model_dump(mode="json", exclude={"lesions": {"columns"}, "detect": {"options"}})
 
     @property
     def public_fingerprint(self) -> str:

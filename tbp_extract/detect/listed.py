@@ -16,6 +16,7 @@ from tbp_extract.types import (
     CandidateSource,
     DropReason,
     Drops,
+    EmptyReason,
     LesionList,
     Scan,
     Surface,
@@ -50,7 +51,7 @@ class Listed:
         positions = point_positions(surface, points.face[left], points.barycentric[left])
         for row in left[_repeats(positions, self.config.min_spacing_mm)]:
             reasons[row] = DropReason.DUPLICATE_POSITION
-        return self._sort_out(points, reasons)
+        return self._sort_out(surface, points, reasons)
 
     def _place(self, scan: Scan, surface: Surface) -> SurfacePoints:
         if self.lesions.xyz_mm is not None:
@@ -69,21 +70,39 @@ class Listed:
             "probably in another unit or other axes than the mesh",
         )
 
-    def _sort_out(self, points: SurfacePoints, reasons: list[DropReason | None]) -> Found:
+    def _sort_out(
+        self, surface: Surface, points: SurfacePoints, reasons: list[DropReason | None]
+    ) -> Found:
         ids = self.lesions.lesion_id
         kept = np.array([row for row, reason in enumerate(reasons) if reason is None], np.intp)
-        dropped = [(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None]
+        gone = np.setdiff1d(np.arange(len(reasons)), kept)
         candidates = Candidates(
             face=points.face[kept],
             barycentric=points.barycentric[kept],
             diameter_mm=self.lesions.diameter_mm[kept],
             score=np.ones(len(kept), np.float32),
-            source=CandidateSource.LIST,
+            source=(CandidateSource.LIST,) * len(kept),
             lesion_id=tuple(ids[row] for row in kept),
             extra={name: values[kept] for name, values in self.lesions.extra.items()},
         )
-        drops = Drops(tuple(i for i, _ in dropped), tuple(reason for _, reason in dropped))
-        return Found(candidates, drops)
+        drops = Drops(
+            lesion_id=tuple(ids[row] for row in gone),
+            reason=tuple(reason for reason in reasons if reason is not None),
+            position_mm=_places(surface, points, gone),
+        )
+        return Found(candidates, drops, None if len(kept) else self._why_none())
+
+    def _why_none(self) -> EmptyReason:
+        return EmptyReason.ALL_DROPPED if len(self.lesions) else EmptyReason.EMPTY_LIST
+
+
+def _places(surface: Surface, points: SurfacePoints, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where rows lie on the skin; NaN for those that don't."""
+    places = np.full((len(rows), 3), np.nan)
+    on = points.face[rows] >= 0
+    there = rows[on]
+    places[on] = point_positions(surface, points.face[there], points.barycentric[there])
+    return places
 
 
 def _repeats(positions: NDArray[np.float64], spacing_mm: float) -> NDArray[np.intp]:

@@ -19,7 +19,7 @@ from tbp_extract import __version__
 from tbp_extract.config import Config
 from tbp_extract.errors import OutputError, ScanReason
 from tbp_extract.io.files import sha256_file, write_whole
-from tbp_extract.types import Drops, ShardManifest
+from tbp_extract.types import Drops, EmptyReason, ShardManifest
 
 __all__ = [
     "FORMAT_VERSION",
@@ -53,7 +53,14 @@ def file_entry(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def done_scan(scan: str, inputs_sha256: str, exported: int, drops: Drops) -> dict[str, Any]:
+def done_scan(
+    scan: str,
+    inputs_sha256: str,
+    exported: int,
+    drops: Drops,
+    *,
+    empty: EmptyReason | None = None,
+) -> dict[str, Any]:
     """Describe a scan that was exported, for `ShardManifest.scans`.
 
     Parameters
@@ -66,6 +73,8 @@ def done_scan(scan: str, inputs_sha256: str, exported: int, drops: Drops) -> dic
         Crops in the shard.
     drops : Drops
         All candidates that were not exported.
+    empty : EmptyReason, optional
+        Why there was none to export.
     """
     return {
         "scan": scan,
@@ -74,6 +83,7 @@ def done_scan(scan: str, inputs_sha256: str, exported: int, drops: Drops) -> dic
         "found": exported + len(drops),
         "exported": exported,
         "dropped": dict(sorted(Counter(str(reason) for reason in drops.reason).items())),
+        "empty": empty and str(empty),
     }
 
 
@@ -87,6 +97,7 @@ def quarantined_scan(scan: str, inputs_sha256: str | None, reason: ScanReason) -
         "found": 0,
         "exported": 0,
         "dropped": {},
+        "empty": None,
     }
 
 
@@ -127,11 +138,13 @@ def count_outcomes(shards: Sequence[ShardManifest]) -> dict[str, Any]:
     if any(s["found"] != s["exported"] + sum(s["dropped"].values()) for s in scans):
         raise OutputError("found lesions are not the sum of exported and dropped ones")
     quarantined = Counter(s["reason"] for s in scans if s["outcome"] == "quarantined")
+    empty = Counter(s["empty"] for s in scans if s["empty"])
     dropped = sum((Counter(s["dropped"]) for s in scans), Counter[str]())
     return {
         "scans": {
             "planned": len(scans),
             "done": sum(s["outcome"] == "done" for s in scans),
+            "empty": dict(sorted(empty.items())),
             "quarantined": dict(sorted(quarantined.items())),
         },
         "lesions": {

@@ -63,7 +63,7 @@ def candidates_of_images(ids: tuple[str, ...]) -> Candidates:
         barycentric=np.full((count, 3), np.nan),
         diameter_mm=np.full(count, np.nan, np.float32),
         score=np.ones(count, np.float32),
-        source=CandidateSource.LIST,
+        source=(CandidateSource.LIST,) * count,
         lesion_id=ids,
         extra={},
     )

@@ -11,7 +11,7 @@ from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import check_mapping
 from tbp_extract.io.scan import read_scan
 from tbp_extract.io.source import read_source
-from tbp_extract.pipeline.scan import resolve_detector
+from tbp_extract.pipeline.find import check_detector_setting, detector_name, find_lesions
 from tbp_extract.types import ScanRef
 
 __all__ = ["ScanFinding", "check_source"]
@@ -43,8 +43,11 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
     ------
     SourceError
         If the source as a whole cannot be read.
+    ConfigError
+        If the configured detector cannot be made.
     """
     check_mapping(config.lesions.columns)
+    check_detector_setting(config)
     for ref in read_source(source, config):
         try:
             yield ScanFinding(ref.scan_id, _summary(ref, config), None)
@@ -61,11 +64,12 @@ def _summary(ref: ScanRef, config: Config) -> str:
     folder = ScanFolder(ref.root, config.limits)
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)
-    found = resolve_detector(ref, scan, config, folder).detect(scan, surface)
+    found = find_lesions(ref, scan, surface, config, folder)
     height_mm = float(surface.vertices_mm[:, 1].max() - surface.vertices_mm[:, 1].min())
     pages = ", ".join(f"{page.shape[1]} x {page.shape[0]} px" for page in scan.atlas)
     drops = f", {len(found.drops)} would be dropped" if len(found.drops) else ""
+    why = f" ({found.empty})" if found.empty else ""
     return (
         f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}, "
-        f"{len(found.candidates)} lesions{drops}"
+        f"{len(found.candidates)} lesions by '{detector_name(ref, config)}'{drops}{why}"
     )

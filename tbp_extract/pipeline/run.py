@@ -24,6 +24,7 @@ from tbp_extract.io.manifest import count_outcomes, is_whole, read_shard_manifes
 from tbp_extract.io.records import Dropped, Quarantined, read_notes, write_notes_table
 from tbp_extract.io.source import read_source
 from tbp_extract.io.tables import write_data_dictionary, write_linkage, write_metadata
+from tbp_extract.pipeline.find import check_detector_setting
 from tbp_extract.pipeline.plan import ShardPlan, plan_shards
 from tbp_extract.pipeline.shard import ShardResult, is_done, make_shard
 from tbp_extract.types import ReleaseKey
@@ -96,13 +97,14 @@ def run(
     SourceError
         If the source as a whole cannot be read.
     ConfigError
-        If the key cannot be used.
+        If the key cannot be used, or the configured detector cannot be made.
     OutputError
         If the folder holds a finished release of something else, or cannot be written.
     ReleaseError
         If something private would leave.
     """
     check_mapping(config.lesions.columns)
+    check_detector_setting(config)
     scans = read_source(source, config)
     layout = OutLayout(out)
     _check_place(source, layout, key_path)

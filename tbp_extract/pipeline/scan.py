@@ -11,21 +11,20 @@ from numpy.typing import NDArray
 from tbp_extract.config import Config
 from tbp_extract.crop import extract_crops, frame_crops
 from tbp_extract.deidentify import link, release, scan_pseudonym
-from tbp_extract.detect import Detector
-from tbp_extract.detect.listed import Listed
-from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.detect import Found, drop
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.folder import ScanFolder
-from tbp_extract.io.lesions import read_lesions
 from tbp_extract.io.scan import read_scan
 from tbp_extract.jpeg import encode_jpeg
 from tbp_extract.measure import add_context, measure_lesions
 from tbp_extract.measure.location import BodyParts, add_locations, label_body_parts
+from tbp_extract.pipeline.find import find_lesions
 from tbp_extract.types import (
     Candidates,
     CropBatch,
     DropReason,
     Drops,
+    EmptyReason,
     LesionTable,
     Release,
     ReleaseKey,
@@ -34,7 +33,7 @@ from tbp_extract.types import (
     Surface,
 )
 
-__all__ = ["ScanResult", "process_scan", "resolve_detector"]
+__all__ = ["ScanResult", "process_scan"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +49,9 @@ class ScanResult:
 
     drops: Drops
     """Candidates that are not in the release."""
+
+    empty: EmptyReason | None
+    """Why the scan has no lesion to export, where it has none."""
 
     inputs: tuple[str, ...]
     """Every file read, relative to the scan's root. Private."""
@@ -93,10 +95,11 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
     folder = ScanFolder(ref.root, config.limits)
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)
-    found = resolve_detector(ref, scan, config, folder).detect(scan, surface)
+    found = find_lesions(ref, scan, surface, config, folder)
     candidates = found.candidates
     body = _body_parts(surface, scan_pseudonym(key, ref.scan_id))
     crops = _cut(scan, surface, candidates, body, config)
+    found = _with_uncovered(found, surface, crops.candidate)
     lesion_ids = [candidates.lesion_id[i] for i in crops.candidate]
     nothing = np.full(len(candidates), None, object)
     tags, statuses = (
@@ -115,36 +118,17 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
             ref=ref,
             key=key,
         ),
-        drops=_with_uncovered(found.drops, candidates, crops.candidate),
+        drops=found.drops,
+        empty=found.empty,
         inputs=tuple(sorted(folder.sha256)),
         inputs_sha256=folder.digest,
     )
 
 
-def resolve_detector(ref: ScanRef, scan: Scan, config: Config, folder: ScanFolder) -> Detector:
-    """Choose what finds the lesions of a scan.
-
-    Raises
-    ------
-    ScanError
-        If the scan has no lesion list, or the list cannot be used.
-    """
-    if ref.lesions is None:
-        raise ScanError(
-            ScanReason.LESION_LIST_MISSING,
-            "expected a lesion list for this scan, got none: name it in the column lesions of "
-            "scans.csv, or without that table lay lesions.csv beside the mesh",
-        )
-    return Listed(read_lesions(ref, scan, config, folder=folder), config.lesions)
-
-
-def _with_uncovered(drops: Drops, candidates: Candidates, exported: NDArray[np.int32]) -> Drops:
-    """Add the candidates whose crop shows no skin at its centre."""
-    lost = np.setdiff1d(np.arange(len(candidates)), exported)
-    return Drops(
-        lesion_id=drops.lesion_id + tuple(candidates.lesion_id[i] for i in lost),
-        reason=drops.reason + (DropReason.UNCOVERED,) * len(lost),
-    )
+def _with_uncovered(found: Found, surface: Surface, exported: NDArray[np.int32]) -> Found:
+    """Drop the candidates whose crop shows no skin at its centre."""
+    seen = np.isin(np.arange(len(found.candidates)), exported)
+    return drop(found, [None if s else DropReason.UNCOVERED for s in seen], surface)
 
 
 def _body_parts(surface: Surface, scan: str) -> BodyParts:

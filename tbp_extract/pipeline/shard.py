@@ -139,7 +139,9 @@ def _write(
 def _entry(name: str, outcome: _Outcome) -> dict[str, Any]:
     if isinstance(outcome, Quarantined):
         return quarantined_scan(name, None, ScanReason(outcome.reason))
-    return done_scan(name, outcome.inputs_sha256, len(outcome.release), outcome.drops)
+    return done_scan(
+        name, outcome.inputs_sha256, len(outcome.release), outcome.drops, empty=outcome.empty
+    )
 
 
 def is_done(plan: ShardPlan, config: Config, key: ReleaseKey, layout: OutLayout) -> bool:

@@ -44,7 +44,7 @@ def test_listed_lesions_land_on_the_nearest_skin_with_all_they_carry() -> None:
     assert candidates.diameter_mm.tolist() == [1, 2, 3]
     assert candidates.extra["tag"].tolist() == ["t0", "t1", "t2"]
     assert (candidates.score == 1).all()
-    assert candidates.source is CandidateSource.LIST
+    assert candidates.source == (CandidateSource.LIST,) * 3
     place = point_positions(surface, candidates.face, candidates.barycentric)
     np.testing.assert_allclose(place, xyz * (1, 1, 0), atol=1e-9)
 

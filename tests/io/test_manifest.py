@@ -5,6 +5,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tbp_extract.config import Config, parse_config
@@ -20,10 +21,14 @@ from tbp_extract.io.manifest import (
     shard_manifest_bytes,
     write_manifest,
 )
-from tbp_extract.types import DropReason, Drops, ShardManifest
+from tbp_extract.types import DropReason, Drops, EmptyReason, ShardManifest
 
-DROPS = Drops(("1", "2", "3"), (DropReason.OFF_SURFACE, *(DropReason.DUPLICATE_POSITION,) * 2))
-NONE = Drops((), ())
+DROPS = Drops(
+    ("1", "2", "3"),
+    (DropReason.OFF_SURFACE, *(DropReason.DUPLICATE_POSITION,) * 2),
+    np.full((3, 3), np.nan),
+)
+NONE = Drops((), (), np.empty((0, 3)))
 
 
 def make_shard(shard_id: int = 0, content: bytes = b"crops") -> ShardManifest:
@@ -34,7 +39,7 @@ def make_shard(shard_id: int = 0, content: bytes = b"crops") -> ShardManifest:
         files={f"shard-{shard_id:05d}.hdf5": file_entry(content), "rows": file_entry(b"rows")},
         scans=(
             done_scan("TBPS_A", "00" * 32, 7, DROPS),
-            done_scan("TBPS_B", "01" * 32, 0, NONE),
+            done_scan("TBPS_B", "01" * 32, 0, NONE, empty=EmptyReason.NO_FINDS),
             quarantined_scan("TBPS_C", None, ScanReason.MESH_EMPTY),
         ),
     )
@@ -71,7 +76,12 @@ def test_another_format_version_is_refused(tmp_path: Path) -> None:
 def test_counts_add_up_over_shards() -> None:
     counts = count_outcomes([make_shard(0), make_shard(1)])
     assert counts == {
-        "scans": {"planned": 6, "done": 4, "quarantined": {"mesh_empty": 2}},
+        "scans": {
+            "planned": 6,
+            "done": 4,
+            "empty": {"no_finds": 2},
+            "quarantined": {"mesh_empty": 2},
+        },
         "lesions": {
             "found": 20,
             "exported": 14,

@@ -1,0 +1,61 @@
+"""Who finds the lesions of a scan: its list, or the configured detector."""
+
+from typing import Final
+
+from tbp_extract.config import Config
+from tbp_extract.detect import Found, without_small
+from tbp_extract.detect.resolve import Given, resolve_detector
+from tbp_extract.detect.valid import faults_of
+from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.io.folder import ScanFolder
+from tbp_extract.io.lesions import read_lesions
+from tbp_extract.types import Scan, ScanRef, Surface
+
+__all__ = ["check_detector_setting", "detector_name", "find_lesions"]
+
+LISTED: Final = "listed"
+
+
+def check_detector_setting(config: Config) -> None:
+    """Make the configured detector once, before anything starts.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made.
+    """
+    if config.detect.detector != LISTED:
+        resolve_detector(config.detect.detector, config)
+
+
+def detector_name(ref: ScanRef, config: Config) -> str:
+    """Name of what finds the lesions of a scan."""
+    return LISTED if ref.lesions is not None else config.detect.detector
+
+
+def find_lesions(
+    ref: ScanRef, scan: Scan, surface: Surface, config: Config, folder: ScanFolder
+) -> Found:
+    """Find the lesions of a scan: those of its list if it has one, else what the detector finds.
+
+    Raises
+    ------
+    ScanError
+        If the list cannot be used, if there is neither a list nor a detector, or if the detector
+        breaks its contract.
+    """
+    if ref.lesions is not None:
+        lesions = read_lesions(ref, scan, config, folder=folder)
+        return resolve_detector(LISTED, config, Given(lesions)).detect(scan, surface)
+    if config.detect.detector == LISTED:
+        raise ScanError(
+            ScanReason.LESION_LIST_MISSING,
+            "expected a lesion list for this scan, got none: name it in the column lesions of "
+            "scans.csv, or without that table lay lesions.csv beside the mesh; or choose a "
+            "detector in detect.detector",
+        )
+    found = resolve_detector(config.detect.detector, config).detect(scan, surface)
+    fault = next(faults_of(found, scan), None)
+    if fault is not None:
+        raise ScanError(ScanReason.DETECTOR_FAULT, f"the detector breaks its contract: {fault}")
+    return without_small(found, config.detect.min_diameter_mm, surface)

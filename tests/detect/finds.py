@@ -1,0 +1,53 @@
+"""Detectors that are simple enough to be right at a glance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tbp_extract.detect import Found, nothing_found
+from tbp_extract.types import Candidates, CandidateSource, EmptyReason, Scan, Surface
+
+
+@dataclass(frozen=True, slots=True)
+class EveryNth:
+    """Finds the middle of every n-th textured face."""
+
+    step: int = 40
+    diameter_mm: float = 4.0
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        face = np.flatnonzero(scan.face_page >= 0)[:: self.step].astype(np.int32)
+        if not len(face):
+            return nothing_found(EmptyReason.NO_SKIN)
+        n = len(face)
+        candidates = Candidates(
+            face=face,
+            barycentric=np.full((n, 3), 1 / 3),
+            diameter_mm=np.full(n, self.diameter_mm, np.float32),
+            score=np.linspace(0, 1, n, dtype=np.float32),
+            source=(CandidateSource.DETECTOR,) * n,
+            lesion_id=tuple(str(i + 1) for i in range(n)),
+            extra={},
+        )
+        nothing = nothing_found(EmptyReason.NO_FINDS)
+        return Found(candidates, nothing.drops)
+
+
+class Nothing:
+    """Never finds anything."""
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        return nothing_found(EmptyReason.NO_FINDS)
+
+
+class NoDetector:
+    """Has no method detect."""
+
+
+class Liar:
+    """Finds a face that is not there."""
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        found = EveryNth().detect(scan, surface)
+        found.candidates.face[0] = len(scan.faces)
+        return found

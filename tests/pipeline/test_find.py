@@ -1,0 +1,120 @@
+"""Scans without a list in a whole run: found by a detector, counted, or empty with a reason."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tbp_extract import read_metadata
+from tbp_extract.config import parse_config
+from tbp_extract.errors import ConfigError
+from tbp_extract.pipeline.preflight import check_source
+from tbp_extract.pipeline.run import run
+from tbp_extract.verify import verify
+from tests.sources import LESIONS, SCANS, copy_source, read_rows, write_rows
+
+FINDS = "tests.detect.finds"
+
+
+def without_list(source: Path, to: Path, *scans: int) -> Path:
+    """A copy in which some scans have no lesion list."""
+    copy = copy_source(source, to)
+    rows = read_rows(copy / "scans.csv")
+    for number in scans:
+        rows[number]["lesions"] = ""
+    write_rows(copy / "scans.csv", rows)
+    return copy
+
+
+def detect(name: str, **options: Any) -> Any:
+    return parse_config({"detect": {"detector": f"{FINDS}:{name}", "options": options}})
+
+
+def counts_of(out: Path) -> dict[str, Any]:
+    counts: dict[str, Any] = json.loads((out / "release" / "manifest.json").read_text())["counts"]
+    return counts
+
+
+def test_a_scan_without_list_gets_what_the_detector_finds_and_the_others_their_list(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = without_list(source, tmp_path / "source", 1)
+    report = run(copy, tmp_path / "out", detect("EveryNth", step=200), workers=0)
+    links = pd.read_csv(tmp_path / "out" / "private" / "linkage.csv")
+    by_scan = links.groupby("scan_id").size()
+    scans = [row["scan_id"] for row in read_rows(copy / "scans.csv")]
+    assert by_scan[scans[0]] == by_scan[scans[2]] == LESIONS
+    assert by_scan[scans[1]] > LESIONS
+    assert report.counts["lesions"]["found"] >= by_scan.sum()
+    assert len(read_metadata(tmp_path / "out" / "release")) == by_scan.sum()
+    assert verify(tmp_path / "out") == ()
+
+
+def test_small_finds_are_counted_by_name_and_listed_privately(source: Path, tmp_path: Path) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    run(copy, tmp_path / "out", detect("EveryNth", step=400, diameter_mm=1.0), workers=0)
+    dropped = pd.read_csv(tmp_path / "out" / "private" / "dropped.csv")
+    small = dropped[dropped["reason"] == "below_diameter"]
+    assert len(small) >= 5
+    counts = counts_of(tmp_path / "out")
+    assert counts["lesions"]["dropped"]["below_diameter"] == len(small)
+    assert counts["scans"]["empty"] == {"all_dropped": 1}
+
+
+def test_a_scan_with_nothing_on_it_is_done_with_its_reason(source: Path, tmp_path: Path) -> None:
+    copy = without_list(source, tmp_path / "source", 2)
+    report = run(copy, tmp_path / "out", detect("Nothing"), workers=0)
+    assert report.quarantined == ()
+    assert report.counts["scans"] == {
+        "planned": SCANS, "done": SCANS, "empty": {"no_finds": 1}, "quarantined": {},
+    }  # fmt: skip
+    assert report.counts["lesions"]["exported"] == (SCANS - 1) * LESIONS
+    assert verify(tmp_path / "out") == ()
+
+
+def test_a_detector_that_breaks_its_contract_costs_its_scan_only(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    report = run(copy, tmp_path / "out", detect("Liar"), workers=0)
+    assert [row.reason for row in report.quarantined] == ["detector_fault"]
+    assert "candidates.face: 1 lie outside" in report.quarantined[0].message
+
+
+def test_without_a_detector_a_scan_without_list_is_quarantined_with_what_to_do(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    settings = parse_config({"detect": {"detector": "listed"}})
+    report = run(copy, tmp_path / "out", settings, workers=0)
+    assert [row.reason for row in report.quarantined] == ["lesion_list_missing"]
+    assert "detect.detector" in report.quarantined[0].message
+
+
+def test_a_detector_that_does_not_exist_stops_before_anything_is_written(
+    source: Path, tmp_path: Path
+) -> None:
+    settings = detect("Nowhere")
+    with pytest.raises(ConfigError, match="no class 'Nowhere'"):
+        run(source, tmp_path / "out", settings, workers=0)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ConfigError, match="no class 'Nowhere'"):
+        next(iter(check_source(source, settings)))
+
+
+def test_the_preflight_says_who_would_find_the_lesions(source: Path, tmp_path: Path) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    first, second, _ = check_source(copy, detect("Nothing"))
+    assert f"0 lesions by '{FINDS}:Nothing' (no_finds)" in first.summary
+    assert f"{LESIONS} lesions by 'listed'" in second.summary
+
+
+def test_options_of_a_detector_stay_out_of_the_release(source: Path, tmp_path: Path) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    run(copy, tmp_path / "out", detect("EveryNth", step=321), workers=0)
+    manifest = json.loads((tmp_path / "out" / "release" / "manifest.json").read_text())
+    settings = manifest["config"]["settings"]["detect"]
+    assert settings["detector"] == f"{FINDS}:EveryNth"
+    assert "options" not in settings
