@@ -44,6 +44,12 @@ class Column:
     """Lowest and highest possible value, such as ``0..1``; empty where there is none."""
 
     @property
+    def limits(self) -> tuple[float, float]:
+        """`range` as numbers; infinite where it is open."""
+        low, _, high = self.range.partition("..")
+        return float(low or "-inf"), float(high or "inf")
+
+    @property
     def numpy_dtype(self) -> DTypeLike:
         """Array type in tables; missing numbers are NaN, missing text is ``None``."""
         return {"str": object, "float": np.float64, "int": np.int64, "bool": np.bool_}[self.dtype]

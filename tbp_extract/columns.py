@@ -28,6 +28,7 @@ __all__ = [
     "RELEASED_COLUMNS",
     "TILE_TYPES",
     "VOCABULARY",
+    "WHOLE_NUMBERS",
     "Column",
     "Origin",
     "check_names",
@@ -84,7 +85,9 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = {
 _ISIC_TEST = (
     _text("isic_id", "Lesion crop: keyed pseudonym"),
     _text("patient_id", "Patient: keyed pseudonym"),
-    _number("age_approx", "year", "Age at capture to 5 years, at most 85", Origin.GIVEN),
+    _number(
+        "age_approx", "year", "Age at capture to 5 years, at most 85", Origin.GIVEN, range="0..85"
+    ),
     _text("sex", "male, female or empty"),
     _text("anatom_site_general", "tbp_lv_location_simple in ISIC words", Origin.OWN),
     # The ISIC archive's validator takes two decimals at most.
@@ -93,85 +96,137 @@ _ISIC_TEST = (
         "mm",
         "Longest diameter: as given, else greatest width of the outline",
         decimals=2,
+        range="0..300",
     ),
     _text("image_type", f"Always '{IMAGE_TYPE}'"),
     _text("tbp_tile_type", "Lighting: '3D: XP' (cross-polarised) or '3D: white'"),
-    _number("tbp_lv_A", "CIELAB", "Mean a* of the clear pixels inside the outline"),
-    _number("tbp_lv_Aext", "CIELAB", "Mean a* of clear skin 0.5 to 2.5 mm outside the outline"),
-    _number("tbp_lv_B", "CIELAB", "Mean b* of the clear pixels inside the outline"),
-    _number("tbp_lv_Bext", "CIELAB", "Mean b* of clear skin 0.5 to 2.5 mm outside the outline"),
-    _number("tbp_lv_C", "CIELAB", "Chroma inside: hypot(A, B)", Origin.EXACT),
-    _number("tbp_lv_Cext", "CIELAB", "Chroma around: hypot(Aext, Bext)", Origin.EXACT),
-    _number("tbp_lv_H", "deg", "Hue inside: atan2(B, A)", Origin.EXACT),
-    _number("tbp_lv_Hext", "deg", "Hue around: atan2(Bext, Aext)", Origin.EXACT),
-    _number("tbp_lv_L", "CIELAB", "Mean L* of the clear pixels inside the outline"),
-    _number("tbp_lv_Lext", "CIELAB", "Mean L* of clear skin 0.5 to 2.5 mm outside the outline"),
-    _number("tbp_lv_areaMM2", "mm2", "Area inside the outline on the skin"),
-    _number("tbp_lv_area_perim_ratio", "", "perimeterMM squared by areaMM2", Origin.EXACT),
+    _number(
+        "tbp_lv_A", "CIELAB", "Mean a* of the clear pixels inside the outline", range="-128..128"
+    ),
+    _number(
+        "tbp_lv_Aext",
+        "CIELAB",
+        "Mean a* of clear skin 0.5 to 2.5 mm outside the outline",
+        range="-128..128",
+    ),
+    _number(
+        "tbp_lv_B", "CIELAB", "Mean b* of the clear pixels inside the outline", range="-128..128"
+    ),
+    _number(
+        "tbp_lv_Bext",
+        "CIELAB",
+        "Mean b* of clear skin 0.5 to 2.5 mm outside the outline",
+        range="-128..128",
+    ),
+    _number("tbp_lv_C", "CIELAB", "Chroma inside: hypot(A, B)", Origin.EXACT, range="0..182"),
+    _number(
+        "tbp_lv_Cext", "CIELAB", "Chroma around: hypot(Aext, Bext)", Origin.EXACT, range="0..182"
+    ),
+    _number("tbp_lv_H", "deg", "Hue inside: atan2(B, A)", Origin.EXACT, range="-180..180"),
+    _number("tbp_lv_Hext", "deg", "Hue around: atan2(Bext, Aext)", Origin.EXACT, range="-180..180"),
+    _number("tbp_lv_L", "CIELAB", "Mean L* of the clear pixels inside the outline", range="0..100"),
+    _number(
+        "tbp_lv_Lext",
+        "CIELAB",
+        "Mean L* of clear skin 0.5 to 2.5 mm outside the outline",
+        range="0..100",
+    ),
+    _number("tbp_lv_areaMM2", "mm2", "Area inside the outline on the skin", range="0..40000"),
+    _number(
+        "tbp_lv_area_perim_ratio",
+        "",
+        "perimeterMM squared by areaMM2",
+        Origin.EXACT,
+        range="0..10000",
+    ),
     _number(
         "tbp_lv_color_std_mean",
         "CIELAB",
         "Spread of colour over eight sectors of a ring, mean of rings; 0 for tiny or thin lesions",
+        range="0..200",
     ),
-    _number("tbp_lv_deltaA", "CIELAB", "A - Aext", Origin.EXACT),
-    _number("tbp_lv_deltaB", "CIELAB", "B - Bext", Origin.EXACT),
-    _number("tbp_lv_deltaL", "CIELAB", "L - Lext", Origin.EXACT),
-    _number("tbp_lv_deltaLB", "CIELAB", "Mean over the lesion of hypot(L* - Lext, b* - Bext)"),
-    _number("tbp_lv_deltaLBnorm", "", "56.1 deltaLB / (Lext + 20)"),
-    _number("tbp_lv_eccentricity", "", "Eccentricity of the moment ellipse, 0..1"),
+    _number("tbp_lv_deltaA", "CIELAB", "A - Aext", Origin.EXACT, range="-256..256"),
+    _number("tbp_lv_deltaB", "CIELAB", "B - Bext", Origin.EXACT, range="-256..256"),
+    _number("tbp_lv_deltaL", "CIELAB", "L - Lext", Origin.EXACT, range="-100..100"),
+    _number(
+        "tbp_lv_deltaLB",
+        "CIELAB",
+        "Mean over the lesion of hypot(L* - Lext, b* - Bext)",
+        range="0..300",
+    ),
+    _number("tbp_lv_deltaLBnorm", "", "56.1 deltaLB / (Lext + 20)", range="0..1000"),
+    _number("tbp_lv_eccentricity", "", "Eccentricity of the moment ellipse, 0..1", range="0..1"),
     _text("tbp_lv_location", "Body part, 21 values; from the mesh unless given", Origin.OWN),
     _text("tbp_lv_location_simple", "tbp_lv_location without its finer part", Origin.OWN),
-    _number("tbp_lv_minorAxisMM", "mm", "Least width of the outline"),
-    _number("tbp_lv_nevi_confidence", "%", "Vendor network: nevus, 0..100", Origin.VENDOR),
+    _number("tbp_lv_minorAxisMM", "mm", "Least width of the outline", range="0..300"),
+    _number(
+        "tbp_lv_nevi_confidence",
+        "%",
+        "Vendor network: nevus, 0..100",
+        Origin.VENDOR,
+        range="0..100",
+    ),
     _number(
         "tbp_lv_norm_border",
         "",
         "5 clip((area_perim_ratio - 12.566)/27.434, 0, 1) + 5 clip(symm_2axis/0.675, 0, 1)",
         Origin.EXACT,
+        range="0..10",
     ),
     _number(
         "tbp_lv_norm_color",
         "",
         "5 clip(color_std_mean/3.403, 0, 1) + 5 clip(radial_color_std_max/3.272, 0, 1)",
         Origin.EXACT,
+        range="0..10",
     ),
     _number(
         "tbp_lv_perimeterMM",
         "mm",
         "8-connected chain of the outline's border pixels at 7.3 px/mm",
+        range="0..20000",
     ),
     _number(
         "tbp_lv_radial_color_std_max",
         "CIELAB",
         "Spread of colour over eight sectors of a ring, maximum of rings; 0 for tiny or thin ones",
+        range="0..200",
     ),
-    _number("tbp_lv_stdL", "CIELAB", "SD of L* inside the outline"),
-    _number("tbp_lv_stdLExt", "CIELAB", "SD of L* of clear skin 0.5 to 2.5 mm outside the outline"),
+    _number("tbp_lv_stdL", "CIELAB", "SD of L* inside the outline", range="0..100"),
+    _number(
+        "tbp_lv_stdLExt",
+        "CIELAB",
+        "SD of L* of clear skin 0.5 to 2.5 mm outside the outline",
+        range="0..100",
+    ),
     _number(
         "tbp_lv_symm_2axis",
         "",
         "Jaccard distance, 0..1, of the lesion and its mirror image about the best axis",
+        range="0..1",
     ),
     _number(
         "tbp_lv_symm_2axis_angle",
         "deg",
         "Angle of that axis clockwise from image rows, 0..175 in steps of 5",
+        range="0..175",
     ),
-    _number("tbp_lv_x", "mm", "Position towards the patient's left"),
-    _number("tbp_lv_y", "mm", "Position upwards"),
-    _number("tbp_lv_z", "mm", "Position towards the patient's front"),
+    _number("tbp_lv_x", "mm", "Position towards the patient's left", range="-3000..3000"),
+    _number("tbp_lv_y", "mm", "Position upwards", range="-3000..3000"),
+    _number("tbp_lv_z", "mm", "Position towards the patient's front", range="-3000..3000"),
     _text("attribution", "Who is to be named"),
     _text("copyright_license", "Licence of image and row"),
 )
 
 _OWN = (
-    Column("tbp_ex_size_px", "int", "px", "Side of the crop image", Origin.OWN),
-    _number("tbp_ex_extent_mm", "mm", "Side of the crop on the skin", decimals=4),
+    Column("tbp_ex_size_px", "int", "px", "Side of the crop image", Origin.OWN, range="1..4096"),
+    _number("tbp_ex_extent_mm", "mm", "Side of the crop on the skin", decimals=4, range="0..200"),
     _number(
         "tbp_ex_native_px_per_mm",
         "px/mm",
         "Density of the source texture, mean over the crop",
         decimals=4,
+        range="0..10000",
     ),
     Column(
         "tbp_ex_upsampled",
@@ -199,6 +254,7 @@ _OWN = (
         "",
         "Root of the ratio of skin area to image area over the covered crop; 1 is true to scale",
         decimals=4,
+        range="0..",
     ),
     _text(
         "tbp_ex_delineation",
@@ -211,6 +267,9 @@ _OWN = (
 RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN + TAKING_COLUMNS + CONTEXT_COLUMNS
 """The metadata table, in order."""
 
+WHOLE_NUMBERS = frozenset({"tbp_lv_symm_2axis_angle"})
+"""Float columns that the genuine file writes without a decimal point."""
+
 ISIC_TEST_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ISIC_TEST)
 """The 44 columns of the genuine ``test-metadata.csv``, in order."""
 
@@ -222,6 +281,7 @@ def _private(name: str, dtype: Literal["str", "float"], unit: str, definition: s
 LINKAGE_COLUMNS: tuple[Column, ...] = (
     _private("isic_id", "str", "", "Released id of the crop"),
     _private("shard", "str", "", "File that holds the crop"),
+    _private("crop_sha256", "str", "", "SHA-256 of the crop's JPEG: which image belongs to the id"),
     _private("scan", "str", "", "Pseudonym of the scan in logs"),
     _private("scan_id", "str", "", "As given"),
     _private("patient_id", "str", "", "As given"),

@@ -14,7 +14,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.columns import BY_NAME, IMAGE_TYPE, RELEASED_COLUMNS, VOCABULARY, Column
+from tbp_extract.columns import (
+    BY_NAME,
+    IMAGE_TYPE,
+    LINKAGE_COLUMNS,
+    RELEASED_COLUMNS,
+    VOCABULARY,
+    Column,
+)
 from tbp_extract.config import Config
 from tbp_extract.errors import ReleaseError
 from tbp_extract.jpeg import check_jpeg
@@ -115,8 +122,9 @@ def release(
     Raises
     ------
     ReleaseError
-        If a column is unknown or not the table's to fill, a value is outside its vocabulary, a
-        text could be run by a spreadsheet, a JPEG holds more than pixels, or two ids are equal.
+        If a column is unknown or not the table's to fill, a value is outside its vocabulary or
+        range, a text could be run by a spreadsheet, a JPEG holds more than pixels, or two ids are
+        equal.
     """
     _check_table(table, len(jpegs), len(lesion_ids))
     _check_crops(jpegs, table)
@@ -154,6 +162,7 @@ def link(
     lesion_ids: Sequence[str],
     tags: Sequence[str | None],
     tag_statuses: Sequence[str | None] | None = None,
+    jpegs: Sequence[bytes],
     position_mm: NDArray[np.float64],
     shard: str,
     ref: ScanRef,
@@ -165,6 +174,8 @@ def link(
     ----------
     lesion_ids, tags, tag_statuses : sequence
         N, as given.
+    jpegs : sequence of bytes
+        N crops.
     position_mm : (N, 3) float64
         Exact, in body space.
     shard : str
@@ -187,13 +198,15 @@ def link(
     ids = [lesion_pseudonym(key, ref.scan_id, lesion) for lesion in lesion_ids]
     columns: dict[str, NDArray[Any]] = {"isic_id": np.array(ids, dtype=object)}
     columns |= {name: np.full(count, value, dtype=object) for name, value in same.items()}
+    hashes = [hashlib.sha256(jpeg).hexdigest() for jpeg in jpegs]
+    columns["crop_sha256"] = np.array(hashes, dtype=object)
     columns["lesion_id"] = np.array(lesion_ids, dtype=object)
     columns["tag"] = np.array(tags, dtype=object)
     statuses = [None] * count if tag_statuses is None else tag_statuses
     columns["tag_status"] = np.array(statuses, dtype=object)
     columns["capture_date"] = np.full(count, ref.capture_date, dtype=object)
     columns |= {f"{axis}_mm": position_mm[:, i].copy() for i, axis in enumerate("xyz")}
-    return columns
+    return {column.name: columns[column.name] for column in LINKAGE_COLUMNS}
 
 
 def _digest(key: ReleaseKey, domain: str, parts: Sequence[str]) -> bytes:
@@ -303,16 +316,25 @@ def _float_values(
     except (TypeError, ValueError):
         raise ReleaseError(f"{name}: expected numbers, got other values") from None
     numbers[~np.isfinite(numbers)] = np.nan
+    _check_range(column, numbers)
     if name in _COORDINATES and config.release.coordinates == "rounded":
         # Adding zero turns -0 into 0.
         numbers = np.round(numbers / COORDINATE_STEP_MM) * COORDINATE_STEP_MM + 0.0
     return numbers if column.decimals is None else np.round(numbers, column.decimals)
 
 
+def _check_range(column: Column, numbers: NDArray[Any]) -> None:
+    low, high = column.limits
+    outside = np.count_nonzero((numbers < low) | (numbers > high))
+    if outside:
+        raise ReleaseError(f"{column.name}: expected {column.range}, got {outside} values outside")
+
+
 def _exact_cast(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     cast = np.asarray(values).astype(column.numpy_dtype)
     if not np.array_equal(cast, values):
         raise ReleaseError(f"{column.name}: expected type {column.dtype}, got other values")
+    _check_range(column, cast)
     return cast
 
 

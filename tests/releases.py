@@ -12,7 +12,7 @@ from tbp_extract.columns import RELEASED_COLUMNS
 from tbp_extract.config import Config, JpegConfig
 from tbp_extract.deidentify import link, merge_releases, release, scan_pseudonym
 from tbp_extract.errors import ScanReason
-from tbp_extract.io.files import PRIVATE_FILE, make_private_folder, write_whole
+from tbp_extract.io.files import PRIVATE_FILE, level_times, make_private_folder, write_whole
 from tbp_extract.io.keys import read_or_make_key
 from tbp_extract.io.manifest import (
     FORMAT_VERSION,
@@ -60,9 +60,10 @@ def make_jpegs(count: int, size_px: int = 33, seed: int = 0) -> list[bytes]:
 def make_table(count: int, seed: int = 0, size_px: int = 33, **changes: Any) -> LesionTable:
     """Every measured column with plausible values; ``changes`` replaces or (``None``) removes."""
     rng = np.random.default_rng(seed)
-    numbers = [column.name for column in RELEASED_COLUMNS if column.dtype == "float"]
     columns: dict[str, Any] = {
-        name: rng.uniform(0, 50, count) for name in numbers if name != "age_approx"
+        column.name: rng.uniform(0, min(50, column.limits[1]), count)
+        for column in RELEASED_COLUMNS
+        if column.dtype == "float" and column.name != "age_approx"
     }
     for axis in "xyz":
         columns[f"tbp_lv_{axis}"] = rng.uniform(-900, 900, count)
@@ -109,6 +110,7 @@ def make_links(count: int, number: int, shard: str, key: ReleaseKey) -> Mapping[
     return link(
         lesion_ids=[f"lesion {i}" for i in range(count)],
         tags=[None] * count,
+        jpegs=make_jpegs(count, seed=100 * number),
         position_mm=np.random.default_rng(number).uniform(-900, 900, (count, 3)),
         shard=shard,
         ref=make_ref(number),
@@ -131,6 +133,7 @@ def make_out(out: Path, config: Config = CONFIG) -> Path:
     write_linkage(sorted(work.glob("*.links")), private / "linkage.csv")
     write_data_dictionary(out / "release")
     write_manifest(out / "release", shards, config)
+    level_times(out / "release")
     return out
 
 

@@ -32,7 +32,8 @@ def test_genuine_values_fit_types_and_vocabulary(data: Path) -> None:
     for row in genuine_rows(data):
         for name, value in row.items():
             if value and BY_NAME[name].dtype == "float":
-                float(value)
+                low, high = BY_NAME[name].limits
+                assert low <= float(value) <= high, name
             if value and name in VOCABULARY:
                 assert value in VOCABULARY[name], name
 
@@ -70,3 +71,20 @@ def test_unknown_names_are_refused_by_name() -> None:
     check_names(["isic_id", "tbp_ex_size_px"])
     with pytest.raises(ConfigError, match="shoe_size, zebra"):
         check_names(["zebra", "isic_id", "shoe_size"])
+
+
+def test_every_value_of_the_genuine_training_file_lies_in_its_range(data: Path) -> None:
+    with (data / "isic2024" / "train_quantiles.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row[""]: row for row in csv.DictReader(file)}
+    shared = rows.keys() & BY_NAME.keys()
+    assert len(shared) > 30
+    for name in shared:
+        low, high = BY_NAME[name].limits
+        assert low <= float(rows[name]["min"]), name
+        assert float(rows[name]["max"]) <= high, name
+
+
+def test_an_open_range_has_infinite_limits() -> None:
+    assert BY_NAME["tbp_ex_nearest_mm"].limits == (0, np.inf)
+    assert BY_NAME["tbp_ex_z_areaMM2"].limits == (-np.inf, np.inf)
+    assert BY_NAME["tbp_ex_ita_deg"].limits == (-90, 90)

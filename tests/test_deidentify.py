@@ -289,6 +289,7 @@ def test_links_lead_back_to_the_source() -> None:
     rows = link(
         lesion_ids=["a", "b"],
         tags=["T1", None],
+        jpegs=[b"first", b"second"],
         position_mm=np.arange(6.0).reshape(2, 3),
         shard="shard-00000.hdf5",
         ref=ref,
@@ -299,6 +300,16 @@ def test_links_lead_back_to_the_source() -> None:
     assert rows["patient_id"].tolist() == [ref.patient_id] * 2
     assert rows["tag"].tolist() == ["T1", None]
     assert rows["z_mm"].tolist() == [2.0, 5.0]
+    assert rows["crop_sha256"][1] == hashlib.sha256(b"second").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tbp_lv_areaMM2", 12345678.0), ("tbp_lv_L", -1.0), ("tbp_ex_lesion_count", -1)],
+)
+def test_a_number_outside_its_range_does_not_leave(name: str, value: float) -> None:
+    with pytest.raises(ReleaseError, match=f"^{name}: expected .*, got 2 values outside$"):
+        released(table={name: np.full(2, value)})
 
 
 def test_numbers_leave_with_their_released_precision() -> None:

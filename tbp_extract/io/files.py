@@ -17,6 +17,7 @@ __all__ = [
     "PRIVATE_FOLDER",
     "PUBLIC_FILE",
     "claimed",
+    "level_times",
     "make_private_folder",
     "open_whole",
     "sha256_file",
@@ -30,6 +31,9 @@ PUBLIC_FILE: Final = 0o666
 
 PRIVATE_FILE: Final = 0o600
 PRIVATE_FOLDER: Final = 0o700
+
+FIXED_TIME_S: Final = 946_684_800
+"""2000-01-01 UTC: times of change of a finished release."""
 
 LEFTOVER_PATTERN: Final = ".*.part"
 """Names of unfinished files: what a killed run leaves behind and the next may delete."""
@@ -132,6 +136,21 @@ def make_private_folder(folder: Path) -> None:
         folder.chmod(PRIVATE_FOLDER)
     except OSError as error:
         raise OutputError(f"cannot make the private folder: {error.strerror}") from None
+
+
+def level_times(folder: Path) -> None:
+    """Give a folder and all that lies in it one fixed time of change, which says nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or belongs to somebody else.
+    """
+    try:
+        for path in (*folder.rglob("*"), folder):
+            os.utime(path, (FIXED_TIME_S, FIXED_TIME_S), follow_symlinks=False)
+    except OSError as error:
+        raise OutputError(f"cannot set times in the output folder: {error.strerror}") from None
 
 
 def sha256_file(path: Path) -> str:

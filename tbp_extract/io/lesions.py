@@ -174,18 +174,30 @@ def _diameters(table: TextTable) -> NDArray[np.float32]:
     if "diameter_mm" not in table.columns:
         return np.full(len(table), np.nan, np.float32)
     values = numbers(table, "diameter_mm")
-    bad = np.flatnonzero(values <= 0)
+    largest = BY_NAME["clin_size_long_diam_mm"].limits[1]
+    bad = np.flatnonzero((values <= 0) | (values > largest))
     if len(bad):
         row = table.row_number[bad[0]]
-        raise TableError(f"row {row}, column diameter_mm: expected more than 0, or nothing")
+        raise TableError(
+            f"row {row}, column diameter_mm: expected more than 0 and up to {largest:g}, or nothing"
+        )
     return values.astype(np.float32)
 
 
 def _carried(table: TextTable, name: str) -> NDArray[Any]:
     if name in BY_NAME and BY_NAME[name].dtype == "float":
-        return numbers(table, name)
+        return _within_limits(numbers(table, name), table, name)
     words = VOCABULARY.get(name)
     for row, cell in zip(table.row_number, table.columns[name], strict=True):
         if words and cell and cell not in words:
             raise TableError(f"row {row}, column {name}: expected one of {', '.join(words)}")
     return np.array([cell or None for cell in table.columns[name]], object)
+
+
+def _within_limits(values: NDArray[np.float64], table: TextTable, name: str) -> NDArray[np.float64]:
+    low, high = BY_NAME[name].limits
+    outside = np.flatnonzero((values < low) | (values > high))
+    if len(outside):
+        row = table.row_number[outside[0]]
+        raise TableError(f"row {row}, column {name}: expected {BY_NAME[name].range}, or nothing")
+    return values

@@ -20,6 +20,7 @@ from tbp_extract.columns import (
     DICTIONARY_FIELDS,
     LINKAGE_COLUMNS,
     RELEASED_COLUMNS,
+    WHOLE_NUMBERS,
     Column,
 )
 from tbp_extract.errors import OutputError, ReleaseError, SourceError
@@ -46,9 +47,6 @@ __all__ = [
 METADATA_CSV: Final = "metadata.csv"
 METADATA_PARQUET: Final = "metadata.parquet"
 DICTIONARY_NAME: Final = "data_dictionary.csv"
-
-WHOLE_NUMBERS: Final = frozenset({"tbp_lv_symm_2axis_angle"})
-"""Float columns that the genuine file writes without a decimal point."""
 
 BATCH_ROWS: Final = 1 << 16
 

@@ -13,6 +13,7 @@ from tbp_extract.errors import OutputError, TbpError, WorkerError
 from tbp_extract.io.files import (
     PRIVATE_FILE,
     claimed,
+    level_times,
     make_private_folder,
     sweep_leftovers,
     sync_folder,
@@ -243,6 +244,8 @@ def _finish(
         write_metadata([layout.rows(plan.name) for plan in plans], layout.release)
         write_data_dictionary(layout.release)
         write_manifest(layout.release, shards, config)
+    if layout.release.is_dir():
+        level_times(layout.release)
     if layout.work.is_dir() and not any(layout.work.iterdir()):
         layout.work.rmdir()
     _LOG.info("counts: %s", counts)

@@ -113,6 +113,7 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
             lesion_ids=lesion_ids,
             tags=list(tags),
             tag_statuses=list(statuses),
+            jpegs=crops.jpegs,
             position_mm=crops.position_mm,
             shard=shard,
             ref=ref,

@@ -10,6 +10,7 @@ from tbp_extract.errors import OutputError
 from tbp_extract.io.files import (
     LEFTOVER_PATTERN,
     PRIVATE_FILE,
+    level_times,
     make_private_folder,
     open_whole,
     sha256_file,
@@ -98,3 +99,14 @@ def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(content)
     assert sha256_file(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_times_of_change_are_made_one(tmp_path: Path) -> None:
+    (tmp_path / "release" / "images").mkdir(parents=True)
+    (tmp_path / "release" / "images" / "a").write_bytes(b"x")
+    level_times(tmp_path / "release")
+    paths = (tmp_path / "release", *(tmp_path / "release").rglob("*"))
+    assert {path.stat().st_mtime_ns for path in paths} == {946_684_800 * 10**9}
+    with pytest.raises(OutputError, match="cannot set times") as caught:
+        level_times(tmp_path / "Doe")
+    assert "Doe" not in str(caught.value)

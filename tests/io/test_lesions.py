@@ -135,6 +135,8 @@ def test_a_list_without_rows_is_valid(tmp_path: Path) -> None:
         ("u,v\nx,1\n", "row 2, column u"),
         ("x,y,z,diameter_mm\n1,2,3,0\n", "row 2, column diameter_mm"),
         ("x,y,z,diameter_mm\n1,2,3,big\n", "row 2, column diameter_mm"),
+        ("x,y,z,diameter_mm\n1,2,3,12345678\n", "row 2, column diameter_mm"),
+        ("x,y,z,tbp_lv_L\n1,2,3,12345678\n", "row 2, column tbp_lv_L: expected 0..100"),
         ("x,y,z,tbp_lv_A\n1,2,3,red\n", "row 2, column tbp_lv_A"),
         ("lesion_id,x,y,z\na,1,2,3\nb,1,2,3\na,1,2,3\n", "row 4, column lesion_id"),
         ("lesion_id,x,y,z\n,1,2,3\n", "row 2, column lesion_id"),
