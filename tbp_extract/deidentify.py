@@ -164,7 +164,6 @@ def link(
     tag_statuses: Sequence[str | None] | None = None,
     jpegs: Sequence[bytes],
     position_mm: NDArray[np.float64],
-    shard: str,
     ref: ScanRef,
     key: ReleaseKey,
 ) -> dict[str, NDArray[Any]]:
@@ -178,19 +177,17 @@ def link(
         N crops.
     position_mm : (N, 3) float64
         Exact, in body space.
-    shard : str
-        File that holds the crops.
     ref, key
         As in `release`.
 
     Returns
     -------
     dict
-        ``LINKAGE_COLUMNS``, (N,) each, in the order given.
+        ``LINKAGE_COLUMNS`` but ``shard``, which is known when the shard is, (N,) each, in the
+        order given.
     """
     count = len(lesion_ids)
     same: dict[str, str | None] = {
-        "shard": shard,
         "scan": scan_pseudonym(key, ref.scan_id),
         "scan_id": ref.scan_id,
         "patient_id": ref.patient_id,

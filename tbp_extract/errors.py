@@ -8,6 +8,7 @@
     ├── OutputError    OUT cannot take this run                              (exit 2)
     ├── ScanError      one scan is bad: it is quarantined, the run goes on   (exit 3)
     ├── ReleaseError   something private would leave: the run stops          (exit 1)
+    ├── CountError     found is not exported plus dropped: the run failed    (exit 1)
     └── WorkerError    a worker process died: the run stops, resumable       (exit 1)
 
 Messages end up in logs. They name settings, rows, columns and the role of a file ("the texture of
@@ -18,6 +19,7 @@ from enum import StrEnum
 
 __all__ = [
     "ConfigError",
+    "CountError",
     "OutputError",
     "ReleaseError",
     "ScanError",
@@ -46,6 +48,10 @@ class OutputError(TbpError):
 
 class ReleaseError(TbpError):
     """Something that must not leave would have left."""
+
+
+class CountError(TbpError):
+    """Lesions were lost or doubled between finding and exporting."""
 
 
 class WorkerError(TbpError):

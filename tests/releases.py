@@ -106,13 +106,12 @@ def make_release(count: int = 3, number: int = 0, config: Config = CONFIG) -> Re
     )
 
 
-def make_links(count: int, number: int, shard: str, key: ReleaseKey) -> Mapping[str, Any]:
+def make_links(count: int, number: int, key: ReleaseKey) -> Mapping[str, Any]:
     return link(
         lesion_ids=[f"lesion {i}" for i in range(count)],
         tags=[None] * count,
         jpegs=make_jpegs(count, seed=100 * number),
         position_mm=np.random.default_rng(number).uniform(-900, 900, (count, 3)),
-        shard=shard,
         ref=make_ref(number),
         key=key,
     )
@@ -153,7 +152,7 @@ def _make_shard(
         for number in numbers
     ]
     merged = merge_releases(parts)
-    links = linkage_part([make_links(3, number, name, key) for number in numbers])
+    links = linkage_part(name, [make_links(3, number, key) for number in numbers])
     image = shard_image(merged)
     write_whole(out / "release" / "images" / name, image)
     write_whole(out / "work" / f"{shard_id}.rows", metadata_part(merged), mode=PRIVATE_FILE)

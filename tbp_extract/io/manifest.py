@@ -17,7 +17,7 @@ import h5py
 
 from tbp_extract import __version__
 from tbp_extract.config import Config
-from tbp_extract.errors import OutputError, ScanReason
+from tbp_extract.errors import CountError, OutputError, ScanReason
 from tbp_extract.io.files import sha256_file, write_whole
 from tbp_extract.types import Drops, EmptyReason, ShardManifest
 
@@ -131,12 +131,12 @@ def count_outcomes(shards: Sequence[ShardManifest]) -> dict[str, Any]:
 
     Raises
     ------
-    OutputError
+    CountError
         If a scan's lesions do not add up.
     """
     scans = [scan for shard in shards for scan in shard.scans]
     if any(s["found"] != s["exported"] + sum(s["dropped"].values()) for s in scans):
-        raise OutputError("found lesions are not the sum of exported and dropped ones")
+        raise CountError("found lesions are not the sum of exported and dropped ones")
     quarantined = Counter(s["reason"] for s in scans if s["outcome"] == "quarantined")
     empty = Counter(s["empty"] for s in scans if s["empty"])
     dropped = sum((Counter(s["dropped"]) for s in scans), Counter[str]())
@@ -170,7 +170,9 @@ def write_manifest(folder: Path, shards: Sequence[ShardManifest], config: Config
     Raises
     ------
     OutputError
-        If a shard's file is missing or changed since it was made, or counts do not add up.
+        If a shard's file is missing or changed since it was made.
+    CountError
+        If lesions do not add up.
     """
     files = _hashed(folder)
     for shard in shards:

@@ -58,9 +58,14 @@ def metadata_part(release: Release) -> bytes:
     return _parquet_bytes(_arrow_table(release.columns, RELEASED_COLUMNS))
 
 
-def linkage_part(links: Sequence[Mapping[str, NDArray[Any]]]) -> bytes:
+def linkage_part(shard: str, links: Sequence[Mapping[str, NDArray[Any]]]) -> bytes:
     """Private linkage rows of one shard as Parquet; ``links`` as ``deidentify.link`` gives them."""
-    tables = [_arrow_table(rows, LINKAGE_COLUMNS) for rows in links]
+    tables = [
+        _arrow_table(
+            {**rows, "shard": np.full(len(rows["isic_id"]), shard, object)}, LINKAGE_COLUMNS
+        )
+        for rows in links
+    ]
     return _parquet_bytes(pa.concat_tables([_schema(LINKAGE_COLUMNS).empty_table(), *tables]))
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,11 @@ class ScanResult:
     empty: EmptyReason | None
     """Why the scan has no lesion to export, where it has none."""
 
-    inputs: tuple[str, ...]
-    """Every file read, relative to the scan's root. Private."""
+    found: int
+    """Candidates that the list or the detectors gave, counted before anything was left out."""
 
-    inputs_sha256: str
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    """Files for the private side, by name; they never reach the release."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,9 @@ class _Crops:
     jpegs: tuple[bytes, ...]
 
 
-def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -> ScanResult:
+def process_scan(
+    ref: ScanRef, config: Config, key: ReleaseKey, *, folder: ScanFolder
+) -> ScanResult:
     """Take one scan from its files to a de-identified release.
 
     Parameters
@@ -77,8 +80,9 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
     ref : ScanRef
     config : Config
     key : ReleaseKey
-    shard : str
-        File that will hold the crops, for the linkage table.
+    folder : ScanFolder
+        Through which every file of the scan is read. It knows afterwards what was read, even
+        where the scan failed.
 
     Returns
     -------
@@ -92,10 +96,10 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
     ReleaseError
         If something private would leave.
     """
-    folder = ScanFolder(ref.root, config.limits)
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)
     found = find_lesions(ref, scan, surface, config, folder)
+    n_found = len(found.candidates) + len(found.drops)
     candidates = found.candidates
     body = _body_parts(surface, scan_pseudonym(key, ref.scan_id))
     crops = _cut(scan, surface, candidates, body, config)
@@ -115,14 +119,12 @@ def process_scan(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -
             tag_statuses=list(statuses),
             jpegs=crops.jpegs,
             position_mm=crops.position_mm,
-            shard=shard,
             ref=ref,
             key=key,
         ),
         drops=found.drops,
         empty=found.empty,
-        inputs=tuple(sorted(folder.sha256)),
-        inputs_sha256=folder.digest,
+        found=n_found,
     )
 
 

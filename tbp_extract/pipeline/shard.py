@@ -11,7 +11,14 @@ import cv2
 
 from tbp_extract.config import Config
 from tbp_extract.deidentify import merge_releases, scan_pseudonym
-from tbp_extract.errors import ConfigError, OutputError, ReleaseError, ScanError, ScanReason
+from tbp_extract.errors import (
+    ConfigError,
+    CountError,
+    OutputError,
+    ReleaseError,
+    ScanError,
+    ScanReason,
+)
 from tbp_extract.io.files import PRIVATE_FILE, PUBLIC_FILE, sha256_file, write_whole
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.layout import OutLayout
@@ -34,7 +41,14 @@ __all__ = ["ShardResult", "is_done", "make_shard"]
 
 _LOG = logging.getLogger(__name__)
 
-_Outcome = ScanResult | Quarantined
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Done:
+    result: ScanResult
+    folder: ScanFolder
+
+
+_Outcome = _Done | Quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +85,17 @@ def make_shard(plan: ShardPlan, config: Config, key: ReleaseKey, layout: OutLayo
     """
     started = time.perf_counter()
     cv2.setNumThreads(1)
-    outcomes = [_attempt(ref, config, key, layout.shard(plan.name).name) for ref in plan.scans]
+    outcomes = [_attempt(ref, config, key) for ref in plan.scans]
     quarantined = tuple(o for o in outcomes if isinstance(o, Quarantined))
     manifest = _write(plan, outcomes, quarantined, key, layout)
     return ShardResult(manifest, quarantined, time.perf_counter() - started)
 
 
-def _attempt(ref: ScanRef, config: Config, key: ReleaseKey, shard: str) -> _Outcome:
+def _attempt(ref: ScanRef, config: Config, key: ReleaseKey) -> _Outcome:
     scan = scan_pseudonym(key, ref.scan_id)
+    folder = ScanFolder(ref.root, config.limits)
     try:
-        return process_scan(ref, config, key, shard=shard)
+        return _Done(process_scan(ref, config, key, folder=folder), folder)
     except ScanError as error:
         return Quarantined(scan, str(error.reason), str(error), ref.scan_id, error.file)
     except (ConfigError, ReleaseError, OutputError):
@@ -100,10 +115,11 @@ def _write(
     layout: OutLayout,
 ) -> ShardManifest:
     names = [scan_pseudonym(key, ref.scan_id) for ref in plan.scans]
-    results = {n: o for n, o in zip(names, outcomes, strict=True) if isinstance(o, ScanResult)}
+    done = {n: o for n, o in zip(names, outcomes, strict=True) if isinstance(o, _Done)}
+    results = {name: outcome.result for name, outcome in done.items()}
     merged = merge_releases([result.release for result in results.values()])
     notes = ShardNotes(
-        inputs={name: result.inputs for name, result in results.items()},
+        inputs={name: tuple(sorted(outcome.folder.sha256)) for name, outcome in done.items()},
         quarantined=quarantined,
         dropped=tuple(
             Dropped(name, str(reason), ref.scan_id, lesion_id)
@@ -118,7 +134,7 @@ def _write(
         layout.shard(plan.name): (shard_image(merged), PUBLIC_FILE),
         layout.rows(plan.name): (metadata_part(merged), PRIVATE_FILE),
         layout.links(plan.name): (
-            linkage_part([r.linkage for r in results.values()]),
+            linkage_part(f"{plan.name}.hdf5", [r.linkage for r in results.values()]),
             PRIVATE_FILE,
         ),
         layout.notes(plan.name): (notes_bytes(notes), PRIVATE_FILE),
@@ -139,8 +155,11 @@ def _write(
 def _entry(name: str, outcome: _Outcome) -> dict[str, Any]:
     if isinstance(outcome, Quarantined):
         return quarantined_scan(name, None, ScanReason(outcome.reason))
+    result = outcome.result
+    if result.found != len(result.release) + len(result.drops):
+        raise CountError("found lesions are not the sum of exported and dropped ones")
     return done_scan(
-        name, outcome.inputs_sha256, len(outcome.release), outcome.drops, empty=outcome.empty
+        name, outcome.folder.digest, len(result.release), result.drops, empty=result.empty
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tbp_extract.config import Config, parse_config
-from tbp_extract.errors import OutputError, ScanReason
+from tbp_extract.errors import CountError, OutputError, ScanReason
 from tbp_extract.io.manifest import (
     FORMAT_VERSION,
     count_outcomes,
@@ -93,7 +93,7 @@ def test_counts_add_up_over_shards() -> None:
 def test_counts_that_do_not_add_up_are_refused() -> None:
     shard = make_shard()
     wrong = replace(shard, scans=({**shard.scans[0], "found": 11}, *shard.scans[1:]))
-    with pytest.raises(OutputError, match="not the sum"):
+    with pytest.raises(CountError, match="not the sum"):
         count_outcomes([wrong])
 
 

@@ -161,9 +161,9 @@ def test_a_missing_cut_or_foreign_part_is_refused(tmp_path: Path) -> None:
 
 
 def test_linkage_is_private_and_keeps_ids_as_text(tmp_path: Path) -> None:
-    links = [make_links(3, number, "shard-00000.hdf5", KEY) for number in range(2)]
+    links = [make_links(3, number, KEY) for number in range(2)]
     links[0] = {**links[0], "tag": np.array(["007", 'a "b"\nc', None], object)}
-    (tmp_path / "part").write_bytes(linkage_part(links))
+    (tmp_path / "part").write_bytes(linkage_part("shard-00000.hdf5", links))
     assert write_linkage([tmp_path / "part"], tmp_path / "linkage.csv") == 6
     assert stat.S_IMODE((tmp_path / "linkage.csv").stat().st_mode) == 0o600
     rows = list(csv.DictReader(StringIO((tmp_path / "linkage.csv").read_text(), newline="")))

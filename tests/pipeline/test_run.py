@@ -13,6 +13,7 @@ from tbp_extract import LesionDataset, ShardReader, read_metadata
 from tbp_extract.columns import ISIC_TEST_COLUMNS, VOCABULARY
 from tbp_extract.config import Config, parse_config
 from tbp_extract.errors import OutputError, ReleaseError
+from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.measure.location import simple_location
 from tbp_extract.pipeline.run import Progress, run
@@ -295,10 +296,10 @@ def test_damaged_table_of_a_finished_release_is_written_anew(
 def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def faulty(ref: ScanRef, config: Config, key: ReleaseKey, *, shard: str) -> ScanResult:
+    def faulty(ref: ScanRef, config: Config, key: ReleaseKey, *, folder: ScanFolder) -> ScanResult:
         if ref.scan_id == "arm_001":
             raise ZeroDivisionError
-        return process_scan(ref, config, key, shard=shard)
+        return process_scan(ref, config, key, folder=folder)
 
     monkeypatch.setattr("tbp_extract.pipeline.shard.process_scan", faulty)
     report = run(source, tmp_path / "out", CONFIG, workers=0)
