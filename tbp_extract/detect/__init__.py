@@ -44,7 +44,8 @@ class Detector(Protocol):
         Returns
         -------
         Found
-            Every find is in ``candidates`` or in ``drops``, under an id of its own.
+            Every find is in ``candidates`` or in ``drops``, under an id of its own; numbers as
+            ids count from 1 without a gap.
         """
         ...
 
@@ -79,7 +80,14 @@ def drop(found: Found, reasons: Sequence[DropReason | None], surface: Surface) -
     -------
     Found
         Candidates and drops in their order, the newly dropped ones last.
+
+    Raises
+    ------
+    ValueError
+        If there is not one reason a candidate.
     """
+    if len(reasons) != len(found.candidates):
+        raise ValueError(f"expected {len(found.candidates)} reasons, got {len(reasons)}")
     gone = [row for row, reason in enumerate(reasons) if reason is not None]
     if not gone:
         return found

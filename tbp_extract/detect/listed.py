@@ -45,7 +45,8 @@ class Listed:
         off = points.face < 0
         self._check_share(off)
         reasons: list[DropReason | None] = [DropReason.OFF_SURFACE if o else None for o in off]
-        for row in np.flatnonzero(~off & (scan.face_page[points.face] < 0)):
+        on = np.flatnonzero(~off)
+        for row in on[scan.face_page[points.face[on]] < 0]:
             reasons[row] = DropReason.UNTEXTURED
         left = np.array([row for row, reason in enumerate(reasons) if reason is None], np.intp)
         positions = point_positions(surface, points.face[left], points.barycentric[left])

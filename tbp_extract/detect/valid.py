@@ -14,6 +14,9 @@ __all__ = ["faults_of"]
 SUM_SLACK: Final = 1e-6
 """How far three barycentric coordinates may add up from 1: float32 arithmetic stays within."""
 
+MAX_DIAMETER_MM: Final = 300.0
+"""Beyond the largest naevi of an adult: a size in another unit."""
+
 _CANDIDATE_ARRAYS: Final = (
     ("face", np.int32, ()),
     ("barycentric", np.float64, (3,)),
@@ -99,9 +102,12 @@ def _place_faults(candidates: Candidates, scan: Scan) -> Iterator[str]:
 
 def _value_faults(candidates: Candidates) -> Iterator[str]:
     size = candidates.diameter_mm
-    wrong = ~np.isnan(size) & ~((size > 0) & np.isfinite(size))
+    wrong = ~np.isnan(size) & ~((size > 0) & (size <= MAX_DIAMETER_MM))
     if wrong.any():
-        yield f"candidates.diameter_mm: {wrong.sum()} are neither above 0 and finite nor NaN"
+        yield (
+            f"candidates.diameter_mm: {wrong.sum()} are neither NaN nor above 0 and up to "
+            f"{MAX_DIAMETER_MM:g} mm"
+        )
     unlikely = ~((candidates.score >= 0) & (candidates.score <= 1))
     if unlikely.any():
         yield f"candidates.score: {unlikely.sum()} are outside 0..1"

@@ -1,6 +1,7 @@
 """Moving finds to the drops loses none of them."""
 
 import numpy as np
+import pytest
 
 from tbp_extract.detect import drop, nothing_found, without_small
 from tbp_extract.geometry import build_surface, point_positions
@@ -43,6 +44,12 @@ def test_a_find_below_the_smallest_diameter_is_dropped_and_one_of_unknown_size_i
     assert left.candidates.lesion_id == ("2", "3")
     assert left.drops.lesion_id == ("1",)
     assert left.drops.reason == (DropReason.BELOW_DIAMETER,)
+
+
+def test_one_reason_a_candidate_or_none_is_dropped() -> None:
+    found = EveryNth(step=100).detect(SCAN, SURFACE)
+    with pytest.raises(ValueError, match="expected 3 reasons, got 1"):
+        drop(found, [None], SURFACE)
 
 
 def test_dropping_nothing_leaves_an_empty_result_its_own_reason() -> None:
