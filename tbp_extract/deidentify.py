@@ -203,7 +203,7 @@ def link(
     columns["tag_status"] = np.array(statuses, dtype=object)
     columns["capture_date"] = np.full(count, ref.capture_date, dtype=object)
     columns |= {f"{axis}_mm": position_mm[:, i].copy() for i, axis in enumerate("xyz")}
-    return {column.name: columns[column.name] for column in LINKAGE_COLUMNS}
+    return {c.name: columns[c.name] for c in LINKAGE_COLUMNS if c.name != "shard"}
 
 
 def _digest(key: ReleaseKey, domain: str, parts: Sequence[str]) -> bytes:
