@@ -10,6 +10,11 @@ from numpy.typing import DTypeLike
 __all__ = ["Column", "Origin", "number", "share", "text"]
 
 
+MEASURED_DECIMALS = 6
+"""Released precision of a measure: relations between columns that hold to 1e-5 still hold, and the
+last bits, which differ between any two programs and so name the one, are gone."""
+
+
 class Origin(StrEnum):
     """Where a column's definition comes from."""
 
@@ -38,7 +43,7 @@ class Column:
     released: bool = True
 
     decimals: int | None = None
-    """Released precision; ``None`` keeps what was measured."""
+    """Released precision of a float; other types have none."""
 
     range: str = ""
     """Lowest and highest possible value, such as ``0..1``; empty where there is none."""
@@ -66,7 +71,7 @@ def number(
     definition: str,
     origin: Origin = Origin.OWN,
     *,
-    decimals: int | None = None,
+    decimals: int = MEASURED_DECIMALS,
     range: str = "",
 ) -> Column:
     """Make a column of numbers."""

@@ -14,6 +14,7 @@ from tbp_extract.errors import ConfigError
 from tbp_extract.own_columns import (
     CONTEXT_COLUMNS,
     MAIN_MEASURES,
+    POLICY_COLUMNS,
     TAKING_COLUMNS,
     context_name,
 )
@@ -86,7 +87,12 @@ _ISIC_TEST = (
     _text("isic_id", "Lesion crop: keyed pseudonym"),
     _text("patient_id", "Patient: keyed pseudonym"),
     _number(
-        "age_approx", "year", "Age at capture to 5 years, at most 85", Origin.GIVEN, range="0..85"
+        "age_approx",
+        "year",
+        "Age at capture to 5 (or 10) years, at most 85",
+        Origin.GIVEN,
+        decimals=0,
+        range="0..85",
     ),
     _text("sex", "male, female or empty"),
     _text("anatom_site_general", "tbp_lv_location_simple in ISIC words", Origin.OWN),
@@ -211,9 +217,13 @@ _ISIC_TEST = (
         "Angle of that axis clockwise from image rows, 0..175 in steps of 5",
         range="0..175",
     ),
-    _number("tbp_lv_x", "mm", "Position towards the patient's left", range="-3000..3000"),
-    _number("tbp_lv_y", "mm", "Position upwards", range="-3000..3000"),
-    _number("tbp_lv_z", "mm", "Position towards the patient's front", range="-3000..3000"),
+    _number(
+        "tbp_lv_x", "mm", "Position towards the patient's left", range="-3000..3000", decimals=3
+    ),
+    _number("tbp_lv_y", "mm", "Position upwards", range="-3000..3000", decimals=3),
+    _number(
+        "tbp_lv_z", "mm", "Position towards the patient's front", range="-3000..3000", decimals=3
+    ),
     _text("attribution", "Who is to be named"),
     _text("copyright_license", "Licence of image and row"),
 )
@@ -264,7 +274,9 @@ _OWN = (
     ),
 )
 
-RELEASED_COLUMNS: tuple[Column, ...] = _ISIC_TEST + _OWN + TAKING_COLUMNS + CONTEXT_COLUMNS
+RELEASED_COLUMNS: tuple[Column, ...] = (
+    _ISIC_TEST + _OWN + TAKING_COLUMNS + CONTEXT_COLUMNS + POLICY_COLUMNS
+)
 """The metadata table, in order."""
 
 WHOLE_NUMBERS = frozenset({"tbp_lv_symm_2axis_angle"})

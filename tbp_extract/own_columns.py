@@ -4,7 +4,13 @@ from typing import Literal
 
 from tbp_extract.column import Column, Origin, number, share, text
 
-__all__ = ["CONTEXT_COLUMNS", "MAIN_MEASURES", "TAKING_COLUMNS", "context_name"]
+__all__ = [
+    "CONTEXT_COLUMNS",
+    "MAIN_MEASURES",
+    "POLICY_COLUMNS",
+    "TAKING_COLUMNS",
+    "context_name",
+]
 
 TAKING_COLUMNS: tuple[Column, ...] = (
     number(
@@ -109,3 +115,29 @@ CONTEXT_COLUMNS: tuple[Column, ...] = (
         range="0..",
     ),
 )
+
+
+def _in_part(axis: str, towards: str) -> Column:
+    return number(
+        f"tbp_ex_part_{axis}",
+        "",
+        f"Place in tbp_lv_location_simple, share of its extent towards {towards}; only with "
+        "release.coordinates = normalised",
+        decimals=2,
+        range="0..1",
+    )
+
+
+POLICY_COLUMNS: tuple[Column, ...] = (
+    _in_part("x", "the patient's left"),
+    _in_part("y", "the head"),
+    _in_part("z", "the patient's front"),
+    number(
+        "tbp_ex_capture_day",
+        "day",
+        "Day of the capture from a secret day of the patient's own: only differences within a "
+        "patient mean anything; only with release.capture_day = shifted",
+        decimals=0,
+    ),
+)
+"""Empty unless the release's settings ask for them."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.reasons import DropReason, EmptyReason, GateReason
+
 __all__ = [
     "CandidateSource",
     "Candidates",
@@ -17,6 +19,7 @@ __all__ = [
     "DropReason",
     "Drops",
     "EmptyReason",
+    "GateReason",
     "LesionList",
     "LesionTable",
     "Patches",
@@ -28,36 +31,6 @@ __all__ = [
     "Surface",
     "TagMatch",
 ]
-
-
-class DropReason(StrEnum):
-    """Why a candidate was not exported."""
-
-    OFF_SURFACE = "off_surface"
-    DUPLICATE_POSITION = "duplicate_position"
-    UNTEXTURED = "untextured"
-    UNCOVERED = "uncovered"
-    BELOW_DIAMETER = "below_diameter"
-    REJECTED = "rejected"
-    """By a detector that has no closer word for it."""
-
-
-class EmptyReason(StrEnum):
-    """Why a detector came upon nothing that goes on."""
-
-    NO_SKIN = "no_skin"
-    """There is no textured skin to look at."""
-
-    ONE_COLOUR = "one_colour"
-    """The skin has no contrast in which anything could show."""
-
-    NO_FINDS = "no_finds"
-    """Nothing stands out."""
-
-    ALL_DROPPED = "all_dropped"
-    """There were finds or listed lesions, and each was dropped with its own reason."""
-
-    EMPTY_LIST = "empty_list"
 
 
 class CandidateSource(StrEnum):

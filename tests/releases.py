@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.columns import RELEASED_COLUMNS
-from tbp_extract.config import Config, JpegConfig
-from tbp_extract.deidentify import link, merge_releases, release, scan_pseudonym
+from tbp_extract.config import Config, JpegConfig, ReleaseConfig
+from tbp_extract.deidentify import MADE_HERE, link, merge_releases, release, scan_pseudonym
 from tbp_extract.errors import ScanReason
 from tbp_extract.io.files import PRIVATE_FILE, level_times, make_private_folder, write_whole
 from tbp_extract.io.keys import read_or_make_key
@@ -41,7 +41,8 @@ from tbp_extract.types import (
 )
 
 KEY = ReleaseKey(bytes(range(32)))
-CONFIG = Config()
+ATTRIBUTION = "Department of Dermatology, University Hospital"
+CONFIG = Config(release=ReleaseConfig(attributions=(ATTRIBUTION,)))
 
 
 def make_pixels(size_px: int, seed: int) -> NDArray[np.uint8]:
@@ -63,7 +64,7 @@ def make_table(count: int, seed: int = 0, size_px: int = 33, **changes: Any) -> 
     columns: dict[str, Any] = {
         column.name: rng.uniform(0, min(50, column.limits[1]), count)
         for column in RELEASED_COLUMNS
-        if column.dtype == "float" and column.name != "age_approx"
+        if column.dtype == "float" and column.name not in MADE_HERE
     }
     for axis in "xyz":
         columns[f"tbp_lv_{axis}"] = rng.uniform(-900, 900, count)
@@ -89,7 +90,7 @@ def make_ref(number: int = 0, **changes: Any) -> ScanRef:
         "age_years": 43.2,
         "sex": "female",
         "tile_type": "3D: XP",
-        "attribution": "Department of Dermatology, University Hospital",
+        "attribution": ATTRIBUTION,
         "copyright_license": "CC-BY",
     }
     return ScanRef(**(facts | changes))

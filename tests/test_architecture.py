@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = {
     "errors",
     "types",
+    "reasons",
     "uv",
     "kernels",
     "column",
@@ -29,6 +30,7 @@ WHOLES = {"pipeline", "challenge", "report", "review", "phantom", "verify"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{unit: set() for unit in BASE},
+    "types": {"reasons"},
     "own_columns": {"column"},
     "columns": {"column", "own_columns", "errors"},
     "dictionary": {"column", "columns"},

@@ -3,6 +3,7 @@
 from tbp_extract.config.base import Axis, Unit
 from tbp_extract.config.crop import CropConfig, JpegConfig
 from tbp_extract.config.detect import DetectConfig
+from tbp_extract.config.gate import GateConfig, Policy
 from tbp_extract.config.read import parse_config, read_config
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
@@ -13,9 +14,11 @@ __all__ = [
     "Config",
     "CropConfig",
     "DetectConfig",
+    "GateConfig",
     "JpegConfig",
     "LesionConfig",
     "LimitConfig",
+    "Policy",
     "ReleaseConfig",
     "ScanConfig",
     "ShardConfig",

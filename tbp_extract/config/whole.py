@@ -7,6 +7,7 @@ from typing import Any
 from tbp_extract.config.base import Section
 from tbp_extract.config.crop import CropConfig, JpegConfig
 from tbp_extract.config.detect import DetectConfig
+from tbp_extract.config.gate import GateConfig
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
 
@@ -22,6 +23,7 @@ class Config(Section):
     detect: DetectConfig = DetectConfig()
     crop: CropConfig = CropConfig()
     jpeg: JpegConfig = JpegConfig()
+    gate: GateConfig = GateConfig()
     release: ReleaseConfig = ReleaseConfig()
     shards: ShardConfig = ShardConfig()
 

@@ -18,6 +18,7 @@ from tbp_extract.io.scan import read_scan
 from tbp_extract.jpeg import encode_jpeg
 from tbp_extract.measure import add_context, measure_lesions
 from tbp_extract.measure.location import BodyParts, add_locations, label_body_parts
+from tbp_extract.measure.place import add_places
 from tbp_extract.pipeline.find import find_lesions
 from tbp_extract.types import (
     Candidates,
@@ -154,8 +155,11 @@ def _cut(
     table = LesionTable(
         {name: np.concatenate([part.table.columns[name] for part in parts]) for name in names}
     )
+    candidate = np.concatenate([part.candidate for part in parts])
+    face = candidates.face[candidate]
+    table = add_places(table, surface, body, face=face, position_mm=position_mm)
     return _Crops(
-        candidate=np.concatenate([part.candidate for part in parts]),
+        candidate=candidate,
         position_mm=position_mm,
         table=add_context(table, position_mm),
         jpegs=tuple(jpeg for part in parts for jpeg in part.jpegs),

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tbp_extract.columns import LINKAGE_COLUMNS, RELEASED_COLUMNS
+from tbp_extract.config import Config, ReleaseConfig
 from tbp_extract.deidentify import merge_releases, release
 from tbp_extract.errors import OutputError, ReleaseError, SourceError
 from tbp_extract.io.tables import (
@@ -23,7 +24,7 @@ from tbp_extract.io.tables import (
     write_metadata,
 )
 from tbp_extract.types import Release
-from tests.releases import CONFIG, KEY, make_jpegs, make_links, make_ref, make_release, make_table
+from tests.releases import KEY, make_jpegs, make_links, make_ref, make_release, make_table
 
 
 def write_parts(folder: Path, *releases: Release) -> list[Path]:
@@ -34,15 +35,21 @@ def write_parts(folder: Path, *releases: Release) -> list[Path]:
 
 
 def released(count: int = 1, **table: Any) -> Release:
-    ref = make_ref(attribution='Clinic "A", Basel', copyright_license="CC-0")
+    centre = 'Clinic "A", Basel'
     return release(
         make_table(count, **table),
         make_jpegs(count),
         lesion_ids=[str(i) for i in range(count)],
-        ref=ref,
+        ref=make_ref(attribution=centre, copyright_license="CC-0"),
         key=KEY,
-        config=CONFIG,
+        config=Config(release=ReleaseConfig(attributions=(centre,))),
     )
+
+
+def exact(values: Any) -> Release:
+    """A release whose A* has more digits than one may have: the writer is what is tested."""
+    part = released(len(values), tbp_lv_symm_2axis_angle=np.full(len(values), 85.0))
+    return replace(part, columns={**part.columns, "tbp_lv_A": np.array(values)})
 
 
 def cell(folder: Path, name: str) -> str:
@@ -87,11 +94,7 @@ def test_csv_and_parquet_hold_the_same(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_look_as_in_the_genuine_file(tmp_path: Path, value: float, text: str) -> None:
-    table: dict[str, Any] = {
-        "tbp_lv_A": np.array([value]),
-        "tbp_lv_symm_2axis_angle": np.array([85.0]),
-    }
-    write_metadata(write_parts(tmp_path, released(**table)), tmp_path)
+    write_metadata(write_parts(tmp_path, exact([value])), tmp_path)
     assert cell(tmp_path, "tbp_lv_A") == text
     assert cell(tmp_path, "tbp_lv_symm_2axis_angle") == "85"
     assert cell(tmp_path, "age_approx") == "45.0"
@@ -99,7 +102,7 @@ def test_numbers_look_as_in_the_genuine_file(tmp_path: Path, value: float, text:
 
 def test_random_numbers_survive_the_csv_exactly(tmp_path: Path) -> None:
     values = np.random.default_rng(3).uniform(-9, 9, 500) * 10.0 ** np.linspace(-250, 1, 500)
-    write_metadata(write_parts(tmp_path, released(500, tbp_lv_A=values)), tmp_path)
+    write_metadata(write_parts(tmp_path, exact(values)), tmp_path)
     with (tmp_path / "metadata.csv").open(newline="") as file:
         found = {float(row["tbp_lv_A"]) for row in csv.DictReader(file)}
     assert found == set(values.tolist())

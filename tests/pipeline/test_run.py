@@ -313,11 +313,12 @@ def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
 def test_privacy_failure_stops_the_run_before_anything_is_published(
     source: Path, tmp_path: Path
 ) -> None:
+    config = parse_config({"release": {"attribution": "=cmd|calc"}})
     moved = copy_source(source, tmp_path / "elsewhere")
     rows = read_rows(moved / "scans.csv")
-    rows[1]["attribution"] = "=cmd|calc"
+    rows[0]["attribution"] = "Phantoms"
     write_rows(moved / "scans.csv", rows)
     with pytest.raises(ReleaseError):
-        run(moved, tmp_path / "out", Config(), workers=0)
+        run(moved, tmp_path / "out", config, workers=0)
     assert not OutLayout(tmp_path / "out").manifest.exists()
     assert not list(OutLayout(tmp_path / "out").images.glob("*"))

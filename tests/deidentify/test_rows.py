@@ -208,14 +208,16 @@ def test_an_unknown_tile_type_is_refused() -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_a_text_that_a_spreadsheet_would_run_is_refused(start: str) -> None:
+    config = Config(release=ReleaseConfig(attribution=f' {start}HYPERLINK("x")'))
     with pytest.raises(ReleaseError, match="a spreadsheet would run"):
-        released(ref={"attribution": f' {start}HYPERLINK("x")'})
+        released(2, config)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", "a\x00b", "a\u202eb", "x" * 301])
 def test_a_text_with_control_characters_or_without_end_is_refused(text: str) -> None:
+    config = Config(release=ReleaseConfig(copyright_license=text))
     with pytest.raises(ReleaseError, match="printable characters"):
-        released(ref={"copyright_license": text})
+        released(2, config, ref={"copyright_license": None})
 
 
 def test_attribution_falls_back_to_the_configuration_then_to_empty() -> None:
@@ -223,6 +225,31 @@ def test_attribution_falls_back_to_the_configuration_then_to_empty() -> None:
     result = released(2, config, ref={"attribution": None, "copyright_license": None})
     assert result.columns["attribution"].tolist() == ["The centre"] * 2
     assert result.columns["copyright_license"].tolist() == [None] * 2
+
+
+@pytest.mark.parametrize(
+    ("given_text", "allowed", "expected"),
+    [
+        ("Centre A", ("Centre A", "Centre B"), "Centre A"),
+        (" Centre B ", ("Centre A", "Centre B"), "Centre B"),
+        ("Ward 3, Jane Doe", ("Centre A",), "All centres"),
+        ("Ward 3, Jane Doe", (), "All centres"),
+    ],
+)
+def test_attribution_of_a_scan_table_is_one_that_the_operator_named(
+    given_text: str, allowed: tuple[str, ...], expected: str
+) -> None:
+    config = Config(release=ReleaseConfig(attribution="All centres", attributions=allowed))
+    result = released(2, config, ref={"attribution": given_text})
+    assert result.columns["attribution"].tolist() == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    ("licence", "expected"), [("CC-BY-NC", "CC-BY-NC"), ("(c) Jane Doe", None), ("=1", None)]
+)
+def test_licence_of_a_scan_table_is_one_of_the_archive(licence: str, expected: str | None) -> None:
+    result = released(ref={"copyright_license": licence})
+    assert result.columns["copyright_license"].tolist() == [expected] * 2
 
 
 def test_a_crop_with_more_than_pixels_is_refused() -> None:
@@ -316,4 +343,104 @@ def test_numbers_leave_with_their_released_precision() -> None:
     columns = released(table=values).columns
     assert BY_NAME["tbp_ex_stretch"].decimals == 4
     assert columns["tbp_ex_stretch"].tolist() == [1.0016, 1.0016]
-    assert columns["tbp_lv_A"].tolist() == [1.2345678901, 1.2345678901]
+    assert columns["tbp_lv_A"].tolist() == [1.234568, 1.234568]
+
+
+def test_every_float_has_a_released_precision() -> None:
+    floats = [column for column in RELEASED_COLUMNS if column.dtype == "float"]
+    assert all(column.decimals is not None for column in floats)
+
+
+def test_exact_relations_survive_the_released_precision() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(5, 40, (2, 500))
+    area, perimeter = rng.uniform(2, 200, 500), rng.uniform(5, 80, 500)
+    measured = {
+        "tbp_lv_A": a,
+        "tbp_lv_B": b,
+        "tbp_lv_C": np.hypot(a, b),
+        "tbp_lv_H": np.degrees(np.arctan2(b, a)),
+        "tbp_lv_areaMM2": area,
+        "tbp_lv_perimeterMM": perimeter,
+        "tbp_lv_area_perim_ratio": perimeter**2 / area,
+    }
+    row = released(500, table=measured).columns
+    chroma = np.hypot(row["tbp_lv_A"], row["tbp_lv_B"])
+    hue = np.degrees(np.arctan2(row["tbp_lv_B"], row["tbp_lv_A"]))
+    ratio = row["tbp_lv_perimeterMM"] ** 2 / row["tbp_lv_areaMM2"]
+    # The table of the field's facts gives 1e-5 for all three, relative where a ratio is large.
+    assert np.abs(row["tbp_lv_C"] - chroma).max() < 1e-5
+    assert np.abs(row["tbp_lv_H"] - hue).max() < 1e-5
+    assert (np.abs(row["tbp_lv_area_perim_ratio"] - ratio) / np.maximum(ratio, 1)).max() < 1e-5
+
+
+def test_normalised_coordinates_are_shares_of_the_part_in_steps() -> None:
+    config = Config(release=ReleaseConfig(coordinates="normalised"))
+    measured = {"tbp_ex_part_y": np.array([0.0, 0.512, 0.531, 1.0])}
+    columns = released(4, config, table=measured).columns
+    assert sorted(columns["tbp_ex_part_y"].tolist()) == [0.0, 0.5, 0.55, 1.0]
+    for name in ("tbp_lv_x", "tbp_lv_y", "tbp_lv_z", "tbp_ex_nearest_mm"):
+        assert np.isnan(columns[name]).all()
+
+
+@pytest.mark.parametrize("coordinates", ["kept", "rounded", "withheld"])
+def test_shares_of_the_part_leave_with_no_other_policy(coordinates: Any) -> None:
+    config = Config(release=ReleaseConfig(coordinates=coordinates))
+    for axis in "xyz":
+        assert np.isnan(released(2, config).columns[f"tbp_ex_part_{axis}"]).all()
+
+
+@pytest.mark.parametrize(
+    ("setting", "names"),
+    [
+        ("age", ["age_approx"]),
+        ("sex", ["sex"]),
+        ("site", ["anatom_site_general", "tbp_lv_location", "tbp_lv_location_simple"]),
+        ("centre", ["attribution"]),
+    ],
+)
+def test_what_is_withheld_is_empty_and_else_filled(setting: str, names: list[str]) -> None:
+    named = ReleaseConfig(attribution="The centre")
+    kept = Config(release=named)
+    withheld = Config(release=named.model_copy(update={setting: "withheld"}))
+    for name in names:
+        assert not any(missing(released(2, kept).columns[name]))
+        assert all(missing(released(2, withheld).columns[name]))
+
+
+def missing(cells: Any) -> list[bool]:
+    return [cell is None or cell != cell for cell in cells.tolist()]
+
+
+def test_ten_year_steps_are_coarser() -> None:
+    config = Config(release=ReleaseConfig(age_step_years=10))
+    ages = [released(2, config, ref={"age_years": age}).columns["age_approx"][0] for age in AGES]
+    assert ages == [0, 10, 40, 50, 80, 85]
+
+
+AGES = (4.9, 5.1, 44, 46, 84, 97)
+
+
+def days(config: Config, *dates: str, **ref: Any) -> list[float]:
+    return [
+        float(
+            released(2, config, ref={"capture_date": day, **ref}).columns["tbp_ex_capture_day"][0]
+        )
+        for day in dates
+    ]
+
+
+def test_shifted_days_keep_intervals_within_a_patient_and_no_date() -> None:
+    config = Config(release=ReleaseConfig(capture_day="shifted"))
+    one = days(config, "2023-02-27", "2024-03-01", patient_id="A")
+    two = days(config, "2023-02-27", "2024-03-01", patient_id="B")
+    assert one[1] - one[0] == two[1] - two[0] == 368
+    assert one[0] != two[0]
+
+
+def test_days_are_withheld_by_default_and_without_a_date() -> None:
+    assert np.isnan(days(CONFIG, "2024-03-01")).all()
+    config = Config(release=ReleaseConfig(capture_day="shifted"))
+    assert np.isnan(
+        released(2, config, ref={"capture_date": None}).columns["tbp_ex_capture_day"]
+    ).all()

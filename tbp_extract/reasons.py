@@ -1,0 +1,86 @@
+"""Fixed codes for why a lesion or a crop is not in a release: what a ledger counts."""
+
+from enum import StrEnum
+
+__all__ = ["DropReason", "EmptyReason", "GateReason"]
+
+
+class GateReason(StrEnum):
+    """What a crop may show that identifies a person; in order of weight."""
+
+    FACE = "face"
+    """Between brow and chin, and the ears."""
+
+    GENITAL = "genital"
+    NIPPLE = "nipple"
+    TEXT = "text"
+    """A label, writing, a ruler."""
+
+    TATTOO = "tattoo"
+    JEWELLERY = "jewellery"
+    CLOTHING = "clothing"
+    NAIL = "nail"
+    """Ends of fingers: nails, and ridges of the tips."""
+
+    BACKGROUND = "background"
+    """More of the crop shows no skin than is allowed."""
+
+    STITCHED = "stitched"
+    """With it, the crops of this body part would join into too large a view."""
+
+
+class DropReason(StrEnum):
+    """Why a candidate was not exported."""
+
+    OFF_SURFACE = "off_surface"
+    DUPLICATE_POSITION = "duplicate_position"
+    UNTEXTURED = "untextured"
+    UNCOVERED = "uncovered"
+    BELOW_DIAMETER = "below_diameter"
+    REJECTED = "rejected"
+    """By a detector that has no closer word for it."""
+
+    # Held back by the crop gate until a reviewer decides.
+    HELD_FACE = "held_face"
+    HELD_GENITAL = "held_genital"
+    HELD_NIPPLE = "held_nipple"
+    HELD_TEXT = "held_text"
+    HELD_TATTOO = "held_tattoo"
+    HELD_JEWELLERY = "held_jewellery"
+    HELD_CLOTHING = "held_clothing"
+    HELD_NAIL = "held_nail"
+    HELD_BACKGROUND = "held_background"
+    HELD_STITCHED = "held_stitched"
+
+    # Never released, by the settings of the crop gate.
+    BARRED_FACE = "barred_face"
+    BARRED_GENITAL = "barred_genital"
+    BARRED_NIPPLE = "barred_nipple"
+    BARRED_TEXT = "barred_text"
+    BARRED_TATTOO = "barred_tattoo"
+    BARRED_JEWELLERY = "barred_jewellery"
+    BARRED_CLOTHING = "barred_clothing"
+    BARRED_NAIL = "barred_nail"
+    BARRED_BACKGROUND = "barred_background"
+    BARRED_STITCHED = "barred_stitched"
+
+    REFUSED = "refused"
+    """By a reviewer, after it was held."""
+
+
+class EmptyReason(StrEnum):
+    """Why a detector came upon nothing that goes on."""
+
+    NO_SKIN = "no_skin"
+    """There is no textured skin to look at."""
+
+    ONE_COLOUR = "one_colour"
+    """The skin has no contrast in which anything could show."""
+
+    NO_FINDS = "no_finds"
+    """Nothing stands out."""
+
+    ALL_DROPPED = "all_dropped"
+    """There were finds or listed lesions, and each was dropped with its own reason."""
+
+    EMPTY_LIST = "empty_list"
