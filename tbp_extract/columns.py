@@ -5,7 +5,7 @@ doi:10.1038/s41597-024-03743-w) in its order; ours follow, prefixed ``tbp_ex_``.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from tbp_extract.column import Column, Origin
 from tbp_extract.column import number as _number
@@ -26,6 +26,7 @@ __all__ = [
     "ISIC_TEST_COLUMNS",
     "LINKAGE_COLUMNS",
     "MAIN_MEASURES",
+    "NOTED_COLUMNS",
     "RELEASED_COLUMNS",
     "TILE_TYPES",
     "VOCABULARY",
@@ -299,6 +300,7 @@ LINKAGE_COLUMNS: tuple[Column, ...] = (
     _private("patient_id", "str", "", "As given"),
     _private("lesion_id", "str", "", "As given, else the row of the list"),
     _private("tag", "str", "", "As given"),
+    _private("tag_match", "str", "", "tagged, tagged_nl, unmatched or untagged: docs/detection.md"),
     _private("tag_status", "str", "", "What the centre noted at the tag, such as Biopsy; as given"),
     _private("capture_date", "str", "", "As given"),
     _private("x_mm", "float", "mm", "Exact position in body space, towards the patient's left"),
@@ -306,6 +308,9 @@ LINKAGE_COLUMNS: tuple[Column, ...] = (
     _private("z_mm", "float", "mm", "Exact position in body space, towards the front"),
 )
 """The private table from released ids back to the source."""
+
+NOTED_COLUMNS: Final = ("tag", "tag_match", "tag_status")
+"""Columns of the linkage table that a list or a matching of tags gives for each lesion."""
 
 BY_NAME: dict[str, Column] = {column.name: column for column in RELEASED_COLUMNS}
 

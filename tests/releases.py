@@ -110,7 +110,7 @@ def make_release(count: int = 3, number: int = 0, config: Config = CONFIG) -> Re
 def make_links(count: int, number: int, key: ReleaseKey) -> Mapping[str, Any]:
     return link(
         lesion_ids=[f"lesion {i}" for i in range(count)],
-        tags=[None] * count,
+        noted={},
         jpegs=make_jpegs(count, seed=100 * number),
         position_mm=np.random.default_rng(number).uniform(-900, 900, (count, 3)),
         ref=make_ref(number),

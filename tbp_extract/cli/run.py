@@ -9,6 +9,8 @@ from tbp_extract.cli.common import EXIT_FAILED, EXIT_QUARANTINED, FILE, FOLDER, 
 from tbp_extract.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tbp_extract.pipeline.run import RunReport
 
 __all__ = ["check", "run"]
@@ -75,13 +77,17 @@ def _tell_run(report: "RunReport") -> int:
     scans, lesions = report.counts["scans"], report.counts["lesions"]
     for scan in report.quarantined:
         click.echo(f"{scan.scan} quarantined ({scan.reason}): {scan.message}")
-    dropped = ", ".join(f"{count} {reason}" for reason, count in lesions["dropped"].items())
+    dropped = _counted(lesions["dropped"])
     click.echo(
         f"scans: {scans['planned']} planned, {scans['done']} done, "
         f"{len(report.quarantined)} quarantined\n"
         f"lesions: {lesions['found']} found, {lesions['exported']} exported, "
         f"{sum(lesions['dropped'].values())} dropped{f' ({dropped})' if dropped else ''}"
     )
+    if lesions["tags"]:
+        click.echo(f"tags and finds: {_counted(lesions['tags'])}")
+    if scans["empty"]:
+        click.echo(f"scans without a lesion: {_counted(scans['empty'])}")
     if report.quarantined:
         click.echo("private/quarantine.csv in the output folder tells which scans these are")
     if not lesions["exported"]:
@@ -89,3 +95,7 @@ def _tell_run(report: "RunReport") -> int:
         return EXIT_FAILED
     click.echo(f"release: {report.release}")
     return EXIT_QUARANTINED if report.quarantined else 0
+
+
+def _counted(counts: "Mapping[str, int]") -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

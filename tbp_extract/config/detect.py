@@ -1,10 +1,10 @@
 """Settings on how lesions are found where no list names them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tbp_extract.config.base import Section
+from tbp_extract.config.base import Positive, Section
 
 __all__ = ["DetectConfig"]
 
@@ -15,8 +15,21 @@ class DetectConfig(Section):
     detector: Annotated[str, Field(min_length=1)] = "listed"
     """A name that comes with the package (``docs/detection.md``), or ``package.module:Class``."""
 
+    with_list: Literal["list", "tags"] = "list"
+    """Of a scan with a lesion list, ``list`` takes the list's lesions and looks for no others;
+    ``tags`` lets the detector search, and the list holds a person's tags beside its finds."""
+
+    tag_distance_mm: Positive = 5.0
+    """How far a tag may lie from the middle of the find that it means."""
+
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of a ``package.module:Class``. Private: they may name files."""
 
     min_diameter_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.5
     """A find that is smaller is dropped; a listed lesion never is for its size."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "DetectConfig":
+        if self.with_list == "tags" and self.detector == "listed":
+            raise ValueError("with_list = 'tags' needs a detector beside the list")
+        return self

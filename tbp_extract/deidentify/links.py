@@ -1,13 +1,13 @@
 """The private way back from released ids to the source."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.columns import LINKAGE_COLUMNS
+from tbp_extract.columns import LINKAGE_COLUMNS, NOTED_COLUMNS
 from tbp_extract.deidentify.pseudonyms import lesion_pseudonym, scan_pseudonym
 from tbp_extract.types import ReleaseKey, ScanRef
 
@@ -17,8 +17,7 @@ __all__ = ["link"]
 def link(
     *,
     lesion_ids: Sequence[str],
-    tags: Sequence[str | None],
-    tag_statuses: Sequence[str | None] | None = None,
+    noted: Mapping[str, Sequence[str | None]],
     jpegs: Sequence[bytes],
     position_mm: NDArray[np.float64],
     ref: ScanRef,
@@ -28,8 +27,10 @@ def link(
 
     Parameters
     ----------
-    lesion_ids, tags, tag_statuses : sequence
+    lesion_ids : sequence of str
         N, as given.
+    noted : mapping of str to sequence
+        N each, for any of ``NOTED_COLUMNS``; the others are empty.
     jpegs : sequence of bytes
         N crops.
     position_mm : (N, 3) float64
@@ -55,9 +56,8 @@ def link(
     hashes = [hashlib.sha256(jpeg).hexdigest() for jpeg in jpegs]
     columns["crop_sha256"] = np.array(hashes, dtype=object)
     columns["lesion_id"] = np.array(lesion_ids, dtype=object)
-    columns["tag"] = np.array(tags, dtype=object)
-    statuses = [None] * count if tag_statuses is None else tag_statuses
-    columns["tag_status"] = np.array(statuses, dtype=object)
+    for name in NOTED_COLUMNS:
+        columns[name] = np.array(noted.get(name, [None] * count), dtype=object)
     columns["capture_date"] = np.full(count, ref.capture_date, dtype=object)
     columns |= {f"{axis}_mm": position_mm[:, i].copy() for i, axis in enumerate("xyz")}
     return {c.name: columns[c.name] for c in LINKAGE_COLUMNS if c.name != "shard"}

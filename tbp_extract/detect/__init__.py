@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.geometry import point_positions
-from tbp_extract.types import Candidates, DropReason, Drops, EmptyReason, Scan, Surface
+from tbp_extract.types import (
+    Candidates,
+    CandidateSource,
+    DropReason,
+    Drops,
+    EmptyReason,
+    Scan,
+    Surface,
+)
 
 __all__ = ["Detector", "Found", "chosen", "drop", "nothing_found", "without_small"]
 
@@ -106,8 +114,12 @@ def drop(found: Found, reasons: Sequence[DropReason | None], surface: Surface) -
 
 
 def without_small(found: Found, min_diameter_mm: float, surface: Surface) -> Found:
-    """Drop finds smaller than the smallest that is exported; one of unknown size stays."""
-    small = found.candidates.diameter_mm < min_diameter_mm
+    """Drop finds smaller than the smallest that is exported.
+
+    One of unknown size stays, and so does what a person listed or tagged.
+    """
+    alone = np.array([s is CandidateSource.DETECTOR for s in found.candidates.source], np.bool_)
+    small = alone & (found.candidates.diameter_mm < min_diameter_mm)
     return drop(found, [DropReason.BELOW_DIAMETER if s else None for s in small], surface)
 
 

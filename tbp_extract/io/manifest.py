@@ -60,6 +60,7 @@ def done_scan(
     drops: Drops,
     *,
     empty: EmptyReason | None = None,
+    tags: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Describe a scan that was exported, for `ShardManifest.scans`.
 
@@ -75,6 +76,8 @@ def done_scan(
         All candidates that were not exported.
     empty : EmptyReason, optional
         Why there was none to export.
+    tags : mapping of str to int, optional
+        Exported lesions by ``TagMatch``, where tags stood beside a detector.
     """
     return {
         "scan": scan,
@@ -84,6 +87,7 @@ def done_scan(
         "exported": exported,
         "dropped": dict(sorted(Counter(str(reason) for reason in drops.reason).items())),
         "empty": empty and str(empty),
+        "tags": dict(sorted((tags or {}).items())),
     }
 
 
@@ -98,6 +102,7 @@ def quarantined_scan(scan: str, inputs_sha256: str | None, reason: ScanReason) -
         "exported": 0,
         "dropped": {},
         "empty": None,
+        "tags": {},
     }
 
 
@@ -140,6 +145,7 @@ def count_outcomes(shards: Sequence[ShardManifest]) -> dict[str, Any]:
     quarantined = Counter(s["reason"] for s in scans if s["outcome"] == "quarantined")
     empty = Counter(s["empty"] for s in scans if s["empty"])
     dropped = sum((Counter(s["dropped"]) for s in scans), Counter[str]())
+    tags = sum((Counter(s["tags"]) for s in scans), Counter[str]())
     return {
         "scans": {
             "planned": len(scans),
@@ -151,6 +157,7 @@ def count_outcomes(shards: Sequence[ShardManifest]) -> dict[str, Any]:
             "found": sum(s["found"] for s in scans),
             "exported": sum(s["exported"] for s in scans),
             "dropped": dict(sorted(dropped.items())),
+            "tags": dict(sorted(tags.items())),
         },
     }
 

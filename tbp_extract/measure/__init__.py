@@ -14,7 +14,7 @@ from tbp_extract.measure.delineate import delineate
 from tbp_extract.measure.quality import crop_quality
 from tbp_extract.measure.shape import measure_shape
 from tbp_extract.measure.skin import skin_tone
-from tbp_extract.types import Candidates, CropBatch, LesionTable
+from tbp_extract.types import Candidates, CandidateSource, CropBatch, LesionTable
 
 __all__ = ["add_context", "measure_lesions"]
 
@@ -43,9 +43,10 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
         **skin_tone(batch),
         **_lesion(batch),
     }
-    diameter = candidates.diameter_mm[index].astype(np.float64)
     columns |= {
-        "clin_size_long_diam_mm": _first_known(diameter, columns["clin_size_long_diam_mm"]),
+        "clin_size_long_diam_mm": _first_known(
+            _given_diameter(candidates)[index], columns["clin_size_long_diam_mm"]
+        ),
         **_given(candidates.extra, index, columns),
     }
     check_names(columns)
@@ -104,6 +105,12 @@ def _given(
         for name, values in extra.items()
         if name.startswith("tbp_lv_") and name not in ours
     }
+
+
+def _given_diameter(candidates: Candidates) -> NDArray[np.float64]:
+    """(N,) diameters that a person gave; what a detector says of a size is no longest diameter."""
+    given = [source is not CandidateSource.DETECTOR for source in candidates.source]
+    return np.where(given, candidates.diameter_mm, np.nan).astype(np.float64)
 
 
 def _first_known(given: NDArray[Any], measured: NDArray[Any] | None) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from typing import Final
 from tbp_extract.config import Config
 from tbp_extract.detect import Found, without_small
 from tbp_extract.detect.resolve import Given, resolve_detector
+from tbp_extract.detect.tags import match_tags
 from tbp_extract.detect.valid import faults_of
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder
@@ -30,7 +31,9 @@ def check_detector_setting(config: Config) -> None:
 
 def detector_name(ref: ScanRef, config: Config) -> str:
     """Name of what finds the lesions of a scan."""
-    return LISTED if ref.lesions is not None else config.detect.detector
+    if ref.lesions is None:
+        return config.detect.detector
+    return LISTED if config.detect.with_list == "list" else f"{config.detect.detector} with tags"
 
 
 def find_lesions(
@@ -38,24 +41,33 @@ def find_lesions(
 ) -> Found:
     """Find the lesions of a scan: those of its list if it has one, else what the detector finds.
 
+    With ``detect.with_list = "tags"`` the detector searches scans with a list as well, and the
+    list's entries are tags beside its finds.
+
     Raises
     ------
     ScanError
         If the list cannot be used, if there is neither a list nor a detector, or if the detector
         breaks its contract.
     """
+    settings = config.detect
+    listed = None
     if ref.lesions is not None:
         lesions = read_lesions(ref, scan, config, folder=folder)
-        return resolve_detector(LISTED, config, Given(lesions)).detect(scan, surface)
-    if config.detect.detector == LISTED:
+        listed = resolve_detector(LISTED, config, Given(lesions)).detect(scan, surface)
+        if settings.with_list == "list":
+            return listed
+    if settings.detector == LISTED:
         raise ScanError(
             ScanReason.LESION_LIST_MISSING,
             "expected a lesion list for this scan, got none: name it in the column lesions of "
             "scans.csv, or without that table lay lesions.csv beside the mesh; or choose a "
             "detector in detect.detector",
         )
-    found = resolve_detector(config.detect.detector, config).detect(scan, surface)
+    found = resolve_detector(settings.detector, config).detect(scan, surface)
     fault = next(faults_of(found, scan), None)
     if fault is not None:
         raise ScanError(ScanReason.DETECTOR_FAULT, f"the detector breaks its contract: {fault}")
-    return without_small(found, config.detect.min_diameter_mm, surface)
+    if listed is not None:
+        found = match_tags(found, listed, surface, distance_mm=settings.tag_distance_mm)
+    return without_small(found, settings.min_diameter_mm, surface)

@@ -1,6 +1,7 @@
 """One scan from file to release."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.columns import NOTED_COLUMNS
 from tbp_extract.config import Config
 from tbp_extract.crop import extract_crops, frame_crops
 from tbp_extract.deidentify import link, release, scan_pseudonym
 from tbp_extract.detect import Found, drop
+from tbp_extract.detect.tags import TAG_MATCH
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.scan import read_scan
@@ -56,6 +59,9 @@ class ScanResult:
 
     found: int
     """Candidates that the list or the detectors gave, counted before anything was left out."""
+
+    tags: Mapping[str, int] = field(default_factory=dict)
+    """Exported lesions by how a tag and a find met, where tags stand beside a detector."""
 
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     """Files for the private side, by name; they never reach the release."""
@@ -106,18 +112,18 @@ def process_scan(
     crops = _cut(scan, surface, candidates, body, config)
     found = _with_uncovered(found, surface, crops.candidate)
     lesion_ids = [candidates.lesion_id[i] for i in crops.candidate]
-    nothing = np.full(len(candidates), None, object)
-    tags, statuses = (
-        candidates.extra.get(name, nothing)[crops.candidate] for name in ("tag", "tag_status")
-    )
+    noted = {
+        name: candidates.extra[name][crops.candidate].tolist()
+        for name in NOTED_COLUMNS
+        if name in candidates.extra
+    }
     return ScanResult(
         release=release(
             crops.table, crops.jpegs, lesion_ids=lesion_ids, ref=ref, key=key, config=config
         ),
         linkage=link(
             lesion_ids=lesion_ids,
-            tags=list(tags),
-            tag_statuses=list(statuses),
+            noted=noted,
             jpegs=crops.jpegs,
             position_mm=crops.position_mm,
             ref=ref,
@@ -126,6 +132,7 @@ def process_scan(
         drops=found.drops,
         empty=found.empty,
         found=n_found,
+        tags=Counter(noted.get(TAG_MATCH, ())),
     )
 
 

@@ -159,7 +159,12 @@ def _entry(name: str, outcome: _Outcome) -> dict[str, Any]:
     if result.found != len(result.release) + len(result.drops):
         raise CountError("found lesions are not the sum of exported and dropped ones")
     return done_scan(
-        name, outcome.folder.digest, len(result.release), result.drops, empty=result.empty
+        name,
+        outcome.folder.digest,
+        len(result.release),
+        result.drops,
+        empty=result.empty,
+        tags=result.tags,
     )
 
 

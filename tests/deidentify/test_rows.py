@@ -315,7 +315,7 @@ def test_links_lead_back_to_the_source() -> None:
     ref = make_ref()
     rows = link(
         lesion_ids=["a", "b"],
-        tags=["T1", None],
+        noted={"tag": ["T1", None]},
         jpegs=[b"first", b"second"],
         position_mm=np.arange(6.0).reshape(2, 3),
         ref=ref,
@@ -325,6 +325,7 @@ def test_links_lead_back_to_the_source() -> None:
     assert rows["isic_id"].tolist() == [lesion_pseudonym(KEY, ref.scan_id, i) for i in "ab"]
     assert rows["patient_id"].tolist() == [ref.patient_id] * 2
     assert rows["tag"].tolist() == ["T1", None]
+    assert rows["tag_match"].tolist() == [None, None]
     assert rows["z_mm"].tolist() == [2.0, 5.0]
     assert rows["crop_sha256"][1] == hashlib.sha256(b"second").hexdigest()
 

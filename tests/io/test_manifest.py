@@ -38,7 +38,7 @@ def make_shard(shard_id: int = 0, content: bytes = b"crops") -> ShardManifest:
         fingerprint="ab" * 32,
         files={f"shard-{shard_id:05d}.hdf5": file_entry(content), "rows": file_entry(b"rows")},
         scans=(
-            done_scan("TBPS_A", "00" * 32, 7, DROPS),
+            done_scan("TBPS_A", "00" * 32, 7, DROPS, tags={"untagged": 5, "tagged": 2}),
             done_scan("TBPS_B", "01" * 32, 0, NONE, empty=EmptyReason.NO_FINDS),
             quarantined_scan("TBPS_C", None, ScanReason.MESH_EMPTY),
         ),
@@ -86,6 +86,7 @@ def test_counts_add_up_over_shards() -> None:
             "found": 20,
             "exported": 14,
             "dropped": {"duplicate_position": 4, "off_surface": 2},
+            "tags": {"tagged": 4, "untagged": 10},
         },
     }
 

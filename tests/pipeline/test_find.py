@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from tbp_extract import read_metadata
+from tbp_extract.cli.run import run as run_command
 from tbp_extract.config import parse_config
 from tbp_extract.errors import ConfigError
 from tbp_extract.pipeline.preflight import check_source
@@ -118,3 +120,30 @@ def test_options_of_a_detector_stay_out_of_the_release(source: Path, tmp_path: P
     settings = manifest["config"]["settings"]["detect"]
     assert settings["detector"] == f"{FINDS}:EveryNth"
     assert "options" not in settings
+
+
+def test_tags_beside_finds_are_linked_counted_and_told(source: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        f"[detect]\ndetector = '{FINDS}:EveryNth'\nwith_list = 'tags'\n"
+        "tag_distance_mm = 3.0\noptions = {step = 97}\n"
+    )
+    out = tmp_path / "out"
+    command = [str(source), "--out", str(out), "--config", str(settings), "--workers", "0"]
+    done = CliRunner().invoke(run_command, command, standalone_mode=False)
+    assert done.exception is None
+    links = pd.read_csv(out / "private" / "linkage.csv")
+    matches = links["tag_match"].value_counts().to_dict()
+    assert set(matches) >= {"unmatched", "untagged"}
+    # Every tag is there under its own id, met or not.
+    met = links[links["tag_match"] != "untagged"]
+    assert len(met) == SCANS * LESIONS
+    assert not met["lesion_id"].str.startswith("find:").any()
+    assert counts_of(out)["lesions"]["tags"] == matches
+    assert all(f"{count} {match}" in done.output for match, count in matches.items())
+    assert verify(out) == ()
+
+
+def test_tags_without_a_detector_are_refused() -> None:
+    with pytest.raises(ConfigError, match="with_list = 'tags' needs a detector"):
+        parse_config({"detect": {"detector": "listed", "with_list": "tags"}})
