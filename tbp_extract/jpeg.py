@@ -10,6 +10,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 
 from tbp_extract.config import JpegConfig
@@ -36,6 +37,12 @@ CLEAN_MARKERS: Final = frozenset({SOI, APP0, DQT, SOF0, DHT, SOS, EOI})
 """Second bytes of the markers that a crop may hold."""
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_READ_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended and progressive, all with Huffman codes."""
+
+MOST_SCANS: Final = 32
+"""Each is a pass over all pixels, however short it is."""
+
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _JFIF_1_01 = re.compile(rb"JFIF\x00\x01\x01.{5}\x00\x00", re.DOTALL)
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -63,6 +70,12 @@ class JpegMarkers:
 
     components: int
     """Colour channels."""
+
+    bits: int
+    """Of a channel."""
+
+    is_complete: bool
+    """Whether its scans give all coefficients of all channels to their last bit."""
 
     subsampling: str
     """Such as ``4:2:0``; empty for one channel or an unusual layout."""
@@ -113,13 +126,22 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     Raises
     ------
     SourceError
-        If the data is not a whole JPEG.
+        If the data is not a whole JPEG, or its pixels are damaged in a way that shows: too few or
+        too many of them, codes that do not exist, scans that are missing.
     """
-    jpeg_markers(data)
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise SourceError("expected a whole JPEG, got one that does not decode")
+    found = jpeg_markers(data)
+    frames = [marker for marker in found.markers if marker in _FRAME_MARKERS]
+    if len(frames) != 1 or frames[0] not in _READ_FRAMES:
+        raise SourceError("expected one baseline or progressive image, got another kind of JPEG")
+    if found.markers.count(SOS) > MOST_SCANS:
+        raise SourceError(f"expected a JPEG of at most {MOST_SCANS} scans, got more")
+    if not found.is_complete:
+        raise SourceError("expected a whole JPEG, got one that lacks its last scans")
+    try:
+        # OpenCV decodes to the same pixels, but fills what is missing with grey and says nothing.
+        pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
+    except ValueError:
+        raise SourceError("expected a whole JPEG, got one whose pixels are damaged") from None
     return np.asarray(pixels, np.uint8)
 
 
@@ -161,7 +183,7 @@ def jpeg_markers(data: bytes) -> JpegMarkers:
     """
     if data[:2] != b"\xff\xd8":
         raise SourceError("expected a JPEG, got data that does not start with FFD8")
-    markers, app0, frame, at = [SOI], b"", b"", 2
+    markers, app0, frame, scans, at = [SOI], b"", b"", [], 2
     while markers[-1] != EOI:
         marker, at = _next_marker(data, at)
         markers.append(marker)
@@ -173,8 +195,9 @@ def jpeg_markers(data: bytes) -> JpegMarkers:
         elif marker in _FRAME_MARKERS:
             frame = frame or payload
         elif marker == SOS:
+            scans.append(payload)
             at = _after_scan(data, at)
-    return _described(tuple(markers), app0, frame, len(data) - at)
+    return _described(tuple(markers), app0, frame, scans, len(data) - at)
 
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int]:
@@ -201,7 +224,9 @@ def _after_scan(data: bytes, at: int) -> int:
     return end.start()
 
 
-def _described(markers: tuple[int, ...], app0: bytes, frame: bytes, trailing: int) -> JpegMarkers:
+def _described(
+    markers: tuple[int, ...], app0: bytes, frame: bytes, scans: list[bytes], trailing: int
+) -> JpegMarkers:
     if SOS not in markers or len(frame) < 6 or len(frame) != 6 + 3 * frame[5]:
         raise SourceError("expected a JPEG with one frame and a scan, got neither or a broken one")
     factors = tuple((frame[7 + 3 * i] >> 4, frame[7 + 3 * i] & 15) for i in range(frame[5]))
@@ -211,9 +236,26 @@ def _described(markers: tuple[int, ...], app0: bytes, frame: bytes, trailing: in
         height_px=int.from_bytes(frame[1:3], "big"),
         width_px=int.from_bytes(frame[3:5], "big"),
         components=frame[5],
+        bits=frame[0],
+        is_complete=_is_complete(frame, scans),
         subsampling=_subsampling(factors),
         trailing_bytes=trailing,
     )
+
+
+def _is_complete(frame: bytes, scans: list[bytes]) -> bool:
+    """Follow each coefficient of each channel through the scans, down to its last bit."""
+    lowest = {frame[6 + 3 * i]: [8] * 64 for i in range(frame[5])}
+    for scan in scans:
+        count = scan[0] if scan else 0
+        if len(scan) != 4 + 2 * count:
+            return False
+        first, last, bit = scan[-3], scan[-2], scan[-1] & 15
+        for channel in scan[1 : 1 + 2 * count : 2]:
+            for k in range(first, min(last, 63) + 1):
+                if channel in lowest:
+                    lowest[channel][k] = bit
+    return all(bit == 0 for bits in lowest.values() for bit in bits)
 
 
 def _subsampling(factors: tuple[tuple[int, int], ...]) -> str:

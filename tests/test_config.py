@@ -113,3 +113,21 @@ def test_the_presets_that_are_promised_are_there() -> None:
     research = read_config(ROOT / "configs" / "research.toml")
     assert (research.crop.size_px, research.crop.projection) == (256, "geodesic")
     assert (research.jpeg.quality, research.jpeg.subsampling) == (95, "4:4:4")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("a = " + "9" * 5000, "not valid TOML"), ("a = " + "[" * 5000, "nests too deeply"),
+     ("# " + "x" * (1 << 18), "has more than"), ("a = 1\n\xff", "not valid TOML")],
+)  # fmt: skip
+def test_odd_toml_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=sentence):
+        read_config(path)
+
+
+def test_a_long_value_is_not_shown_whole() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"scan": {"unit": "x" * 5000}})
+    assert len(str(caught.value)) < 300

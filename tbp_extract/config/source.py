@@ -8,6 +8,8 @@ from tbp_extract.config.base import Axis, Positive, Section, Unit
 
 __all__ = ["LesionConfig", "LimitConfig", "ScanConfig"]
 
+Count = Annotated[int, Field(gt=0)]
+
 
 class ScanConfig(Section):
     """How scans are read where the scan table does not say."""
@@ -28,13 +30,44 @@ class ScanConfig(Section):
 
 
 class LimitConfig(Section):
-    """What one scan may claim before it is refused."""
+    """What one scan may claim before it is refused.
+
+    All are checked on headers and sizes before anything of that size is made.
+    """
 
     page_px: Annotated[int, Field(gt=0, le=32768)] = 16384
+    """Longer side of a texture."""
+
+    atlas_px: Count = 4 * 16384**2
+    """Pixels of all textures of a scan together."""
+
     pages: Annotated[int, Field(gt=0, le=1024)] = 64
-    faces: Annotated[int, Field(gt=0)] = 20_000_000
-    file_bytes: Annotated[int, Field(gt=0)] = 4 * 1024**3
-    lesions: Annotated[int, Field(gt=0)] = 100_000
+    faces: Count = 20_000_000
+    """Triangles."""
+
+    vertices: Count = 20_000_000
+    """Positions; texture coordinates may be three times as many."""
+
+    groups: Count = 100_000
+    """Changes of material within a mesh."""
+
+    mesh_bytes: Count = 2 * 1024**3
+    """Of a mesh, or of a file with its buffers."""
+
+    texture_bytes: Count = 2 * 1024**3
+    material_bytes: Count = 16 * 1024**2
+    table_bytes: Count = 64 * 1024**2
+    """Of a lesion list or of ``scans.csv``."""
+
+    line_bytes: Count = 1024**2
+    """Of a line of text in a mesh, MTL file or table."""
+
+    rows: Count = 1_000_000
+    """Of ``scans.csv``."""
+
+    table_columns: Count = 1000
+    lesions: Count = 100_000
+    """Rows of a lesion list."""
 
 
 class LesionConfig(Section):

@@ -4,13 +4,18 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, get_args
 
 from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
 
-__all__ = ["ScanFolder", "join_name", "parent_name"]
+__all__ = ["FileKind", "ScanFolder", "join_name", "parent_name"]
+
+FileKind = Literal["mesh", "texture", "material", "table"]
+_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 
 _ROOTED = re.compile(r"/|[A-Za-z]:")
 """Start of an absolute path, a UNC path or a drive, after separators are made equal."""
@@ -20,13 +25,15 @@ class ScanFolder:
     """A folder whose files are read, hashed and never left.
 
     Names may use either slash. They are taken as they are: no other case, no search elsewhere.
+    Each step is opened relative to the folder before it and is no link, so that what is swapped
+    meanwhile cannot lead outside.
 
     Parameters
     ----------
     root : Path
-        Nothing outside of it is opened, links included.
+        May itself be a link; nothing outside of it is opened.
     limits : LimitConfig
-        ``file_bytes`` bounds each file.
+        ``mesh_bytes``, ``texture_bytes``, ``table_bytes`` and ``material_bytes`` bound the files.
     """
 
     def __init__(self, root: Path, limits: LimitConfig) -> None:
@@ -45,7 +52,15 @@ class ScanFolder:
         lines = (f"{name}\0{digest}\n" for name, digest in sorted(self._sha256.items()))
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def read(self, name: str, *, role: str, missing: ScanReason, within: str = "") -> bytes:
+    def read(
+        self,
+        name: str,
+        *,
+        role: str,
+        missing: ScanReason,
+        within: str = "",
+        kind: FileKind | None = None,
+    ) -> bytes:
         """Read a file whole.
 
         Parameters
@@ -58,6 +73,8 @@ class ScanFolder:
             Reason where there is no such file.
         within : str, optional
             Subfolder of ``root``.
+        kind : str, optional
+            Whose limit counts of ``limits.*_bytes``; by default the greatest of them.
 
         Returns
         -------
@@ -66,62 +83,103 @@ class ScanFolder:
         Raises
         ------
         ScanError
-            ``PATH_OUTSIDE_SCAN``, `missing` or ``OVER_LIMIT``.
+            ``PATH_OUTSIDE_SCAN``, `missing`, ``OVER_LIMIT`` or ``FILE_CHANGED``.
         """
-        place = self._locate(name, role=role, missing=missing, within=within)
-        data = self._read_regular(place.path, role=role, name=name, missing=missing)
-        self._sha256[place.key] = hashlib.sha256(data).hexdigest()
-        return data
-
-    def exists(self, name: str, *, within: str = "") -> bool:
-        """Whether `read` would find something of this name."""
-        try:
-            self._locate(name, role="", missing=ScanReason.MESH_MISSING, within=within)
-        except ScanError:
-            return False
-        return True
-
-    def _locate(self, name: str, *, role: str, missing: ScanReason, within: str) -> "_Place":
         base, parts = _parts(within), _parts(name)
         if base is None or parts is None:
             raise _outside(role, name)
-        bound = path = self.root.joinpath(*base)
-        for part in parts:
-            if part not in _entries(path):
-                raise ScanError(missing, f"{role} is missing", file=name)
-            path = path / part
-        if path == bound:
+        if not parts:
             raise ScanError(missing, f"{role} is missing: its name is empty", file=name)
-        if not path.resolve().is_relative_to(bound.resolve()):
-            raise _outside(role, name)
-        return _Place(path.resolve(), "/".join((*base, *parts)))
+        setting, limit = self._limit(kind)
+        with self._opened((*base, *parts), role=role, name=name, missing=missing) as handle:
+            data = self._read_open(handle, limit, role=role, name=name, setting=setting)
+        self._sha256["/".join((*base, *parts))] = hashlib.sha256(data).hexdigest()
+        return data
 
-    def _read_regular(self, path: Path, *, role: str, name: str, missing: ScanReason) -> bytes:
+    def _limit(self, kind: FileKind | None) -> tuple[str, int]:
+        settings = [f"{kind}_bytes"] if kind else [f"{known}_bytes" for known in _KINDS]
+        setting = max(settings, key=lambda name: int(getattr(self.limits, name)))
+        return setting, int(getattr(self.limits, setting))
+
+    def exists(self, name: str, *, within: str = "") -> bool:
+        """Whether `read` would find something of this name."""
+        base, parts = _parts(within), _parts(name)
+        if base is None or not parts:
+            return False
         try:
-            # Without O_NONBLOCK, opening a pipe would wait for its writer.
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            with self._opened((*base, *parts), role="", name=name, missing=_ANY):
+                return True
+        except ScanError:
+            return False
+
+    @contextmanager
+    def _opened(
+        self, parts: Sequence[str], *, role: str, name: str, missing: ScanReason
+    ) -> Iterator[int]:
+        """Open a file step by step from the root: no step may be a link or of another case."""
+        handle = -1
+        try:
+            handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+            for k, part in enumerate(parts):
+                last = k == len(parts) - 1
+                _check_entry(handle, part, last=last, role=role, name=name, missing=missing)
+                kind = os.O_NONBLOCK if last else os.O_DIRECTORY
+                inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=handle)
+                os.close(handle)
+                handle = inner
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ScanError(missing, f"{role} is not a regular file", file=name)
+            yield handle
         except OSError as error:
-            raise ScanError(missing, f"{role} cannot be opened", file=name) from error
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(handle)
-            raise ScanError(missing, f"{role} is not a regular file", file=name)
-        with os.fdopen(handle, "rb") as file:
-            limit = self.limits.file_bytes
-            if status.st_size > limit:
-                raise _too_large(role, name, status.st_size, limit)
-            try:
-                data = file.read(limit + 1)
-            except OSError as error:
-                raise ScanError(missing, f"{role} cannot be read", file=name) from error
+            raise ScanError(missing, f"{role} cannot be read", file=name) from error
+        finally:
+            if handle >= 0:
+                os.close(handle)
+
+    def _read_open(self, handle: int, limit: int, *, role: str, name: str, setting: str) -> bytes:
+        before = os.fstat(handle)
+        if before.st_size > limit:
+            raise _too_large(role, name, before.st_size, limit, setting)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+        after = os.fstat(handle)
         if len(data) > limit:
-            raise _too_large(role, name, len(data), limit)
+            raise _too_large(role, name, len(data), limit, setting)
+        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
+            raise ScanError(
+                ScanReason.FILE_CHANGED,
+                f"{role} changed while it was read: expected a finished export, run again when "
+                "its copying has ended",
+                file=name,
+            )
         return data
 
 
-class _Place(NamedTuple):
-    path: Path
-    key: str
+_ANY = ScanReason.MESH_MISSING
+
+
+def _check_entry(
+    folder: int, part: str, *, last: bool, role: str, name: str, missing: ScanReason
+) -> None:
+    """Refuse what is not there under exactly this name, links, and what is neither file nor folder.
+
+    Nothing is opened to find out: opening a device can have effects, opening a pipe can wait. The
+    file system may be blind to case, we are not.
+    """
+    if part not in os.listdir(folder):
+        raise ScanError(missing, f"{role} is missing", file=name)
+    mode = os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        raise ScanError(
+            ScanReason.PATH_OUTSIDE_SCAN,
+            f"{role} is reached over a symbolic link: links below SOURCE are not followed, put the "
+            "file itself there",
+            file=name,
+        )
+    if last and not stat.S_ISREG(mode):
+        raise ScanError(missing, f"{role} is not a regular file", file=name)
+    if not last and not stat.S_ISDIR(mode):
+        raise ScanError(missing, f"{role} is missing", file=name)
 
 
 def join_name(parent: str, name: str) -> str:
@@ -160,14 +218,6 @@ def _is_rooted(name: str) -> bool:
     return _ROOTED.match(name.replace("\\", "/")) is not None or "\0" in name
 
 
-def _entries(folder: Path) -> frozenset[str]:
-    """Names in a folder as they are stored: the file system may be blind to case, we are not."""
-    try:
-        return frozenset(entry.name for entry in folder.iterdir())
-    except OSError:
-        return frozenset()
-
-
 def _outside(role: str, name: str) -> ScanError:
     return ScanError(
         ScanReason.PATH_OUTSIDE_SCAN,
@@ -176,9 +226,9 @@ def _outside(role: str, name: str) -> ScanError:
     )
 
 
-def _too_large(role: str, name: str, size: int, limit: int) -> ScanError:
+def _too_large(role: str, name: str, size: int, limit: int, setting: str) -> ScanError:
     return ScanError(
         ScanReason.OVER_LIMIT,
-        f"{role} has {size} bytes, limits.file_bytes allows {limit}",
+        f"{role} has {size} bytes, limits.{setting} allows {limit}",
         file=name,
     )

@@ -19,7 +19,7 @@ from tbp_extract.io.gltf_file import (
     unreadable,
     unsupported,
 )
-from tbp_extract.io.mesh import FileMesh, PageSource, check_face_count, check_triangles
+from tbp_extract.io.mesh import FileMesh, PageSource, check_count, check_triangles
 
 __all__ = ["read_gltf"]
 
@@ -54,15 +54,27 @@ def read_gltf(folder: ScanFolder, name: str) -> FileMesh:
     file = GltfFile(folder, name)
     pages = _Pages(file)
     parts: list[_Part] = []
-    faces = 0
+    faces = vertices = 0
     for mesh, matrix in _placed_meshes(file):
         for primitive in list_of(file.item("meshes", mesh), "primitives"):
+            # One that is placed often is counted as often, before it is read again.
+            vertices += _vertex_count(file, primitive)
+            check_count(vertices, folder.limits, "vertices")
             part = _read_primitive(file, primitive, matrix, pages)
             if part is not None:
                 parts.append(part)
                 faces += len(part.faces)
-                check_face_count(faces, folder.limits.faces)
+                check_count(faces, folder.limits, "faces")
+                check_count(len(parts), folder.limits, "groups")
     return _join(parts, pages)
+
+
+def _vertex_count(file: GltfFile, primitive: Any) -> int:
+    attributes = primitive.get("attributes") if isinstance(primitive, dict) else None
+    if not isinstance(attributes, dict) or "POSITION" not in attributes:
+        return 0
+    count = file.item("accessors", attributes["POSITION"]).get("count")
+    return count if type(count) is int else 0
 
 
 class _Part(NamedTuple):
@@ -78,6 +90,7 @@ class _Pages:
     def __init__(self, file: GltfFile) -> None:
         self._file = file
         self._numbers: dict[int, int] = {}
+        self._embedded = 0
         self.sources: list[PageSource] = []
 
     def number(self, texture: Any) -> int:
@@ -97,13 +110,18 @@ class _Pages:
             self._numbers[image] = known[0] if known else len(self.sources)
             if not known:
                 self.sources.append(source)
+                check_count(len(self.sources), self._file.limits, "pages", what="textures")
         return self._numbers[image]
 
     def _source(self, image: Any) -> PageSource:
         entry = self._file.item("images", image)
         name = str(entry.get("name", image))
         if "bufferView" in entry:
-            return PageSource(name, self._file.view(entry["bufferView"]))
+            data = self._file.view(entry["bufferView"])
+            # Images may share bytes, but not make many gigabytes of few.
+            self._embedded += len(data)
+            check_count(self._embedded, self._file.limits, "mesh_bytes", what="bytes of textures")
+            return PageSource(name, data)
         uri = entry.get("uri")
         if not isinstance(uri, str):
             raise unreadable("an image names no data")

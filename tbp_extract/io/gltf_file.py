@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder, join_name, parent_name
+from tbp_extract.io.magic import check_mesh_kind
 
 __all__ = [
     "GltfFile",
@@ -39,6 +40,12 @@ _COMPRESSED = {
     "KHR_meshopt_compression": "meshopt",
 }
 _UNDERSTOOD = frozenset({"KHR_texture_transform", "KHR_mesh_quantization"})
+_MOST_VALUES = 5_000_000
+"""In the JSON of a file: each takes ten times its bytes once it is read."""
+
+_MOST_CODED = 1 << 20
+"""Characters of a data URI that may hold percent codes."""
+
 _HARMLESS = "KHR_materials_"
 """Extensions that change how light falls on a surface, not where its texture lies."""
 
@@ -60,8 +67,12 @@ class GltfFile:
     def __init__(self, folder: ScanFolder, name: str) -> None:
         self._folder = folder
         self._parent = parent_name(name)
-        data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING)
+        self.limits = folder.limits
+        data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING, kind="mesh")
+        check_mesh_kind(data, ".gltf")
         text, self._chunk = _split_glb(data) if data.startswith(b"glTF") else (data, None)
+        if sum(map(text.count, (b"{", b"[", b","))) > _MOST_VALUES:
+            raise unreadable(f"its JSON holds more than {_MOST_VALUES} values")
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -138,7 +149,11 @@ class GltfFile:
     def _buffer(self, index: Any) -> bytes:
         entry = self.item("buffers", index)
         if index not in self._buffers:
-            self._buffers[index] = self._load_buffer(entry.get("uri"))
+            data = self._load_buffer(entry.get("uri"))
+            claimed = entry.get("byteLength")
+            if type(claimed) is not int or not 0 <= claimed <= len(data):
+                raise unreadable("a buffer is shorter than its length says")
+            self._buffers[index] = data
         return self._buffers[index]
 
     def _load_buffer(self, uri: Any) -> bytes:
@@ -155,6 +170,7 @@ class GltfFile:
             role="a buffer of the mesh",
             missing=ScanReason.MESH_UNREADABLE,
             within=self._parent,
+            kind="mesh",
         )
 
 
@@ -163,6 +179,8 @@ def data_uri(uri: str) -> bytes | None:
     head, comma, body = uri.partition(",")
     if not head.startswith("data:") or not comma:
         return None
+    if len(body) > _MOST_CODED and "%" in body:
+        raise unreadable("embedded data hold percent codes: expected base64")
     try:
         if head.endswith(";base64"):
             return base64.b64decode(unquote(body), validate=True)
@@ -185,6 +203,8 @@ def _split_glb(data: bytes) -> tuple[bytes, bytes | None]:
     """Find the JSON and the binary chunk of a GLB file."""
     if len(data) < 20 or struct.unpack_from("<I", data, 4) != (2,):
         raise unreadable("it is not GLB of version 2")
+    if struct.unpack_from("<I", data, 8) != (len(data),):
+        raise unreadable("its size is another than its header says: it is truncated or damaged")
     chunks: dict[bytes, bytes] = {}
     at = 12
     while at + 8 <= len(data):

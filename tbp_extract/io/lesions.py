@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -56,10 +57,14 @@ def read_lesions(
     folder = folder or ScanFolder(ref.root, config.limits)
     if ref.lesions is None:
         raise ScanError(ScanReason.LESION_LIST_MISSING, "the scan names no lesion list")
-    data = folder.read(ref.lesions, role="the lesion list", missing=ScanReason.LESION_LIST_MISSING)
+    data = folder.read(
+        ref.lesions,
+        role="the lesion list",
+        missing=ScanReason.LESION_LIST_MISSING,
+        kind="table",
+    )
     try:
-        table = _rename(parse_table(data), config.lesions.columns)
-        _check_count(len(table), config.limits.lesions)
+        table = _rename(parse_table(data, config.limits, rows="lesions"), config.lesions.columns)
         return _make_list(table, scan)
     except TableError as error:
         raise ScanError(
@@ -86,11 +91,6 @@ def check_mapping(columns: Mapping[str, str]) -> None:
             )
 
 
-def _check_count(count: int, limit: int) -> None:
-    if count > limit:
-        raise TableError(f"it has {count} rows, limits.lesions allows {limit}")
-
-
 def _rename(table: TextTable, mapping: Mapping[str, str]) -> TextTable:
     """Give columns our names; a mapped column is not read under its own name as well."""
     wanted = {name: mapping.get(name, name).strip().lower() for name in LIST_COLUMNS}
@@ -103,7 +103,7 @@ def _rename(table: TextTable, mapping: Mapping[str, str]) -> TextTable:
         for name, theirs in wanted.items()
         if theirs in table.columns and (name in mapping or theirs not in taken)
     }
-    return TextTable(columns, table.row_number, table.decimal_comma)
+    return replace(table, columns=columns)
 
 
 def _make_list(table: TextTable, scan: Scan) -> LesionList:

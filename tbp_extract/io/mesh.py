@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.io.text import line_too_long
 
-__all__ = ["FileMesh", "PageSource", "check_face_count", "check_triangles"]
+__all__ = ["FileMesh", "PageSource", "check_count", "check_lines", "check_triangles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +48,54 @@ class FileMesh:
     front: str | None = None
 
 
-def check_face_count(count: int, limit: int) -> None:
-    """Refuse a mesh with more faces than `limit` before its arrays are made."""
+def check_count(
+    count: int, limits: LimitConfig, setting: str, *, times: int = 1, what: str | None = None
+) -> None:
+    """Refuse a mesh that claims more than a limit, before its arrays are made.
+
+    Parameters
+    ----------
+    count : int
+    limits : LimitConfig
+    setting : str
+        Name of the limit.
+    times : int, optional
+        How often the limit is granted.
+    what : str, optional
+        What is counted, if not called as the setting is.
+    """
+    limit = times * int(getattr(limits, setting))
     if count > limit:
         raise ScanError(
-            ScanReason.OVER_LIMIT, f"the mesh has {count} faces, limits.faces allows {limit}"
+            ScanReason.OVER_LIMIT,
+            f"the mesh has {count} {what or setting}, limits.{setting} allows {limit}",
+        )
+
+
+def check_lines(data: bytes, limit: int) -> None:
+    """Refuse a mesh with a line of more than `limit` bytes."""
+    if line_too_long(data, limit) is not None:
+        raise ScanError(
+            ScanReason.OVER_LIMIT,
+            f"the mesh has a line of more bytes than limits.line_bytes allows ({limit})",
         )
 
 
 def check_triangles(faces: NDArray[np.integer] | NDArray[np.floating], vertex_count: int) -> None:
-    """Refuse indices that name no vertex.
+    """Refuse indices that name no vertex or are no whole numbers.
 
     Parameters
     ----------
     faces : (F, 3) int or float
     vertex_count : int
     """
+    if faces.dtype.kind == "f":
+        broken = np.flatnonzero((faces != np.floor(faces)).any(axis=1))
+        if len(broken):
+            raise ScanError(
+                ScanReason.MESH_UNREADABLE,
+                f"triangle {broken[0]} of the mesh names a vertex by a number that is not whole",
+            )
     bad = np.flatnonzero(~((faces >= 0) & (faces < vertex_count)).all(axis=1))
     if len(bad):
         raise ScanError(

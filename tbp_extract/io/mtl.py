@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from tbp_extract.errors import ScanReason
+from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder, join_name, parent_name
+from tbp_extract.io.text import decode_text, line_too_long
 
-__all__ = ["Material", "decode_text", "read_mtl"]
+__all__ = ["Material", "merge_materials", "read_mtl"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -39,14 +40,6 @@ class Material:
     """Option that moves, scales or recolours the texture."""
 
 
-def decode_text(data: bytes) -> str:
-    """Decode UTF-8 with or without BOM, else Latin-1."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
 def read_mtl(folder: ScanFolder, name: str, *, within: str = "") -> dict[str, Material]:
     """Read the materials of an MTL file.
 
@@ -61,31 +54,74 @@ def read_mtl(folder: ScanFolder, name: str, *, within: str = "") -> dict[str, Ma
     Returns
     -------
     dict of str to Material
-        By name; the last definition of a name counts.
+        By name.
 
     Raises
     ------
     ScanError
-        ``MATERIAL_MISSING`` if there is no such file, or as `ScanFolder.read`.
+        ``MATERIAL_MISSING`` if there is no such file; ``MATERIAL_AMBIGUOUS`` if a material has two
+        textures; ``OVER_LIMIT`` if a line is too long; or as `ScanFolder.read`.
     """
     data = folder.read(
-        name, role="an MTL file of the mesh", missing=ScanReason.MATERIAL_MISSING, within=within
+        name,
+        role="an MTL file of the mesh",
+        missing=ScanReason.MATERIAL_MISSING,
+        within=within,
+        kind="material",
     )
+    if line_too_long(data, folder.limits.line_bytes) is not None:
+        raise ScanError(
+            ScanReason.OVER_LIMIT,
+            "an MTL file of the mesh has a line of more bytes than limits.line_bytes allows "
+            f"({folder.limits.line_bytes})",
+            file=name,
+        )
+    if b"\0" in data:
+        raise ScanError(
+            ScanReason.MATERIAL_MISSING,
+            "an MTL file of the mesh is not text: expected UTF-8 or Latin-1 without NUL bytes",
+            file=name,
+        )
     return parse_mtl(decode_text(data), parent_name(name))
+
+
+def merge_materials(known: dict[str, Material], more: dict[str, Material]) -> None:
+    """Add materials to those that are known.
+
+    Raises
+    ------
+    ScanError
+        ``MATERIAL_AMBIGUOUS`` if a name then stands for two different textures.
+    """
+    for name, material in more.items():
+        if known.setdefault(name, material) != material:
+            raise ScanError(
+                ScanReason.MATERIAL_AMBIGUOUS,
+                "a material of the mesh is defined twice with different textures: give each "
+                "material a name of its own",
+                file=name,
+            )
 
 
 def parse_mtl(text: str, parent: str) -> dict[str, Material]:
     """Find materials in the text of an MTL file that lies in the folder `parent`."""
     materials: dict[str, Material] = {}
-    current: str | None = None
+    for name, maps in _maps_by_material(text, parent):
+        for material in maps or [Material()]:
+            merge_materials(materials, {name: material})
+    return materials
+
+
+def _maps_by_material(text: str, parent: str) -> list[tuple[str, list[Material]]]:
+    """List each ``newmtl`` with what its ``map_Kd`` lines say."""
+    found: list[tuple[str, list[Material]]] = []
     for line in re.split(r"\r\n|\n|\r", text):
         keyword, _, rest = line.strip().replace("\t", " ").partition(" ")
         if keyword.lower() == "newmtl":
-            current = rest.strip()
-            materials[current] = Material()
-        elif keyword.lower() == "map_kd" and current is not None:
-            materials[current] = _parse_map(rest.strip(), parent)
-    return materials
+            found.append((rest.strip(), []))
+        elif keyword.lower() == "map_kd" and found:
+            found[-1][1].append(_parse_map(rest.strip(), parent))
+    return found
 
 
 def _parse_map(rest: str, parent: str) -> Material:

@@ -6,10 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder, parent_name
-from tbp_extract.io.mesh import FileMesh, PageSource, check_face_count
-from tbp_extract.io.mtl import Material, decode_text, read_mtl
+from tbp_extract.io.magic import check_mesh_kind
+from tbp_extract.io.mesh import FileMesh, PageSource, check_count, check_lines
+from tbp_extract.io.mtl import Material, merge_materials, read_mtl
+from tbp_extract.io.text import decode_text
 from tbp_extract.kernels import obj as kernels
 
 __all__ = ["line_number", "padded_text", "read_obj"]
@@ -40,7 +43,7 @@ def read_obj(folder: ScanFolder, name: str) -> FileMesh:
     ScanError
         With the number of the line where one is to blame.
     """
-    parsed = _parse(_read_text(folder, name), folder.limits.faces)
+    parsed = _parse(_read_text(folder, name), folder.limits)
     wedge_uv = np.empty((len(parsed.faces), 3, 2), np.float32)
     kernels.gather_wedges(parsed.texcoords, parsed.face_texcoord, wedge_uv)
     materials = _read_materials(folder, parent_name(name), parsed.libraries)
@@ -55,9 +58,15 @@ def read_obj(folder: ScanFolder, name: str) -> FileMesh:
 
 
 def _read_text(folder: ScanFolder, name: str) -> NDArray[np.uint8]:
-    data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING)
-    if b"\0" in data[:1024] or data.startswith((b"ply\n", b"ply\r", b"glTF")):
-        raise ScanError(ScanReason.MESH_UNREADABLE, "the mesh is not OBJ text", file=name)
+    data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING, kind="mesh")
+    check_mesh_kind(data, ".obj")
+    # What copies data ahead of their arrival leaves NULs at the end.
+    if b"\0" in data:
+        raise ScanError(
+            ScanReason.MESH_UNREADABLE,
+            "the mesh is not OBJ text: expected no NUL bytes, export or copy it again",
+        )
+    check_lines(data, folder.limits.line_bytes)
     return padded_text(data.removeprefix(_BOM))
 
 
@@ -74,11 +83,20 @@ class _Parsed:
     """What each mtllib line lists."""
 
 
-def _parse(text: NDArray[np.uint8], face_limit: int) -> _Parsed:
-    counts = np.empty(5, np.int64)
+def _parse(text: NDArray[np.uint8], limits: LimitConfig) -> _Parsed:
+    counts = np.empty(7, np.int64)
     kernels.count_lines(text, counts)
-    v, t, f, g, b = (int(count) for count in counts)
-    check_face_count(f, face_limit)
+    v, t, f, g, b, unknown, at = (int(count) for count in counts)
+    if unknown:
+        raise ScanError(
+            ScanReason.MESH_UNREADABLE,
+            f"line {line_number(text, at)} of the mesh begins with a word that OBJ does not have: "
+            "expected v, vt, vn, f, usemtl, mtllib, g, o, s or another of the format",
+        )
+    check_count(v, limits, "vertices")
+    check_count(t, limits, "vertices", times=3, what="texture coordinates")
+    check_count(f, limits, "faces")
+    check_count(g + b, limits, "groups")
     vertices, texcoords = np.empty((v, 3)), np.empty((t, 2))
     faces, face_texcoord = np.empty((f, 3), np.int32), np.empty((f, 3), np.int32)
     face_group, names = np.empty(f, np.int32), np.empty((g + b, 2), np.int64)
@@ -110,7 +128,7 @@ def _read_materials(folder: ScanFolder, within: str, libraries: list[str]) -> di
     for file in dict.fromkeys(
         file for line in libraries for file in _library_files(folder, within, line)
     ):
-        materials |= read_mtl(folder, file, within=within)
+        merge_materials(materials, read_mtl(folder, file, within=within))
     return materials
 
 

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder, join_name
-from tbp_extract.io.mesh import FileMesh, PageSource, check_face_count, check_triangles
+from tbp_extract.io.magic import check_mesh_kind
+from tbp_extract.io.mesh import FileMesh, PageSource, check_count, check_lines, check_triangles
 from tbp_extract.io.obj import line_number, padded_text
 from tbp_extract.io.ply_body import Body, Element, Lists, Property, unreadable
 from tbp_extract.kernels import obj as text_kernels
@@ -37,6 +39,10 @@ _TYPES = {
 _ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
 _HEADER_END = re.compile(rb"\bend_header[ \t]*(\r\n|\n|\r)")
+_HEADER_BYTES = 1 << 20
+_COUNT = re.compile(r"[0-9]{1,18}")
+_MOST_PROPERTIES = 256
+"""Of one element: where its rows have lists, a place is kept for each value."""
 
 
 def read_ply(folder: ScanFolder, name: str) -> FileMesh:
@@ -59,16 +65,19 @@ def read_ply(folder: ScanFolder, name: str) -> FileMesh:
     ------
     ScanError
     """
-    data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING)
+    data = folder.read(name, role="the mesh", missing=ScanReason.MESH_MISSING, kind="mesh")
+    check_mesh_kind(data, ".ply")
     header = _parse_header(data)
+    _check_claims(header, folder.limits)
+    if header.order == "=":
+        check_lines(data, folder.limits.line_bytes)
     body = _open_body(data, header)
     face = body.element("face")
-    check_face_count(face.count, folder.limits.faces)
     vertices = _columns(body, body.element("vertex"), ("x", "y", "z"))
     if vertices is None:
         raise unreadable("its vertices have no x, y, z")
     fan = _fan(body, face)
-    check_face_count(len(fan.polygon), folder.limits.faces)
+    check_count(len(fan.polygon), folder.limits, "faces")
     check_triangles(fan.vertex, len(vertices))
     faces = fan.vertex.astype(np.int32)
     return FileMesh(
@@ -78,6 +87,21 @@ def read_ply(folder: ScanFolder, name: str) -> FileMesh:
         face_page=_polygon_page(body, face, len(header.textures))[fan.polygon],
         pages=tuple(PageSource(join_name("", texture)) for texture in header.textures),
     )
+
+
+class _Header(NamedTuple):
+    order: str
+    elements: tuple[Element, ...]
+    textures: tuple[str, ...]
+    end: int
+
+
+def _check_claims(header: _Header, limits: LimitConfig) -> None:
+    """Refuse counts over the limits before any array of that size is made."""
+    for element in header.elements:
+        setting = "vertices" if element.name == "vertex" else "faces"
+        what = None if element.name in ("vertex", "face") else "rows of one element"
+        check_count(element.count, limits, setting, what=what)
 
 
 class _Fan(NamedTuple):
@@ -166,15 +190,8 @@ def _polygon_page(body: Body, face: Element, textures: int) -> NDArray[np.int32]
     return page.astype(np.int32)
 
 
-class _Header(NamedTuple):
-    order: str
-    elements: tuple[Element, ...]
-    textures: tuple[str, ...]
-    end: int
-
-
 def _parse_header(data: bytes) -> _Header:
-    end = _HEADER_END.search(data)
+    end = _HEADER_END.search(data, 0, _HEADER_BYTES)
     if not data.startswith(b"ply") or end is None:
         raise unreadable("it has no PLY header")
     order, textures = "", []
@@ -186,22 +203,33 @@ def _parse_header(data: bytes) -> _Header:
                 order = _ORDERS[kind]
             case ["comment", "TextureFile", _, *_]:
                 textures.append(raw.split(None, 2)[2].strip())
-            case ["element", name, count] if count.isdecimal():
+            case ["element", name, count] if _COUNT.fullmatch(count):
                 elements.append((name, int(count), []))
             case ["property", *rest] if elements:
-                elements[-1][2].append(_parse_property(rest))
+                _add_property(elements[-1][2], _parse_property(rest))
             case [] | ["ply"] | ["comment", *_] | ["obj_info", *_]:
                 pass
             case _:
                 raise unreadable("a line of its header is malformed")
     if not order:
         raise unreadable("its header names no known format")
+    names = [name for name, _, _ in elements]
+    if names.count("vertex") > 1 or names.count("face") > 1:
+        raise unreadable("its header has vertices or faces twice")
     return _Header(
         order,
         tuple(Element(name, count, tuple(members)) for name, count, members in elements),
         tuple(textures),
         end.end(),
     )
+
+
+def _add_property(known: list[Property], more: Property) -> None:
+    if any(more.name == prop.name for prop in known):
+        raise unreadable("its header has a property twice in one element")
+    if len(known) >= _MOST_PROPERTIES:
+        raise unreadable(f"its header has more than {_MOST_PROPERTIES} properties in one element")
+    known.append(more)
 
 
 def _parse_property(words: list[str]) -> Property:

@@ -91,7 +91,10 @@ class Body:
             if element.count * sum(map(_least_bytes, element.properties)) > len(data) - at:
                 raise unreadable(f"its data end within element {number} of its header")
             rows, at = self._find_rows(element, at, number)
-            self._rows.setdefault(element.name, rows)
+            self._rows[element.name] = rows
+        # Some writers end a binary file as a text.
+        if data[at : at + 3].tobytes() not in (b"", b"\n", b"\r\n"):
+            raise unreadable("data follow after the last row that its header announces")
 
     @classmethod
     def of_numbers(cls, values: NDArray[np.float64], elements: Sequence[Element]) -> "Body":

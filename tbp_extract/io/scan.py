@@ -11,6 +11,7 @@ from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder, parent_name
 from tbp_extract.io.gltf import read_gltf
 from tbp_extract.io.gutter import fill_gutters
+from tbp_extract.io.magic import ARCHIVE_SUFFIXES, packed
 from tbp_extract.io.mesh import FileMesh, PageSource
 from tbp_extract.io.obj import read_obj
 from tbp_extract.io.ply import read_ply
@@ -29,6 +30,8 @@ MESH_SUFFIXES = frozenset(_READERS)
 INSIDE_OUT_BELOW = -0.01
 """Signed volume by area^1.5 below which a surface is inside out; a sphere has 0.094, a sheet 0."""
 
+LEAST_AREA_MM2 = 100.0
+"""Of all faces together; a finger has a hundred times as much."""
 
 MAX_BEYOND = 0.001
 """How far texture coordinates may leave their page before the scan is refused; clamped within."""
@@ -74,6 +77,7 @@ def read_scan(
     size = np.empty(8)
     kernels.measure_mesh(vertices_mm, mesh.faces, size)
     check_extent(float((size[5:8] - size[2:5]).max()), matrix, config.scan)
+    _check_area(float(size[0]))
     _check_outward(float(size[0]), float(size[1]))
     skin = _settle_pages(mesh)
     _check_page_count(len(skin.pages), config.limits.pages)
@@ -127,7 +131,10 @@ def scan_ref(
 
 
 def _read_mesh(folder: ScanFolder, name: str) -> FileMesh:
-    reader = _READERS.get(PurePosixPath(name.replace("\\", "/")).suffix.lower())
+    suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
+    if suffix in ARCHIVE_SUFFIXES:
+        raise ScanError(ScanReason.SCAN_PACKED, packed("the mesh"), file=name)
+    reader = _READERS.get(suffix)
     if reader is None:
         raise ScanError(
             ScanReason.MESH_UNREADABLE,
@@ -175,6 +182,16 @@ def _check_one_tile(wedge_uv: NDArray[np.float32]) -> None:
             ScanReason.TEXTURE_UNSUPPORTED,
             f"{beyond.any(axis=(1, 2)).sum()} faces reach beyond the edge of their texture: "
             "expected texture coordinates between 0 and 1, and no repeated texture",
+        )
+
+
+def _check_area(area_mm2: float) -> None:
+    """Refuse a mesh that is all lines and points."""
+    if not LEAST_AREA_MM2 <= area_mm2 < np.inf:
+        raise ScanError(
+            ScanReason.MESH_WITHOUT_AREA,
+            f"the faces of the mesh have an area of {area_mm2:.3g} mm2 together: expected skin of "
+            f"at least {LEAST_AREA_MM2:g} mm2, export the mesh again",
         )
 
 
@@ -230,10 +247,17 @@ def _check_page_count(count: int, limit: int) -> None:
 def _read_atlas(
     folder: ScanFolder, within: str, pages: tuple[PageSource, ...]
 ) -> tuple[NDArray[np.uint8], ...]:
-    return tuple(_read_one(folder, within, page, number) for number, page in enumerate(pages))
+    atlas: list[NDArray[np.uint8]] = []
+    for number, page in enumerate(pages):
+        used_px = sum(read.shape[0] * read.shape[1] for read in atlas)
+        room_px = folder.limits.atlas_px - used_px
+        atlas.append(_read_one(folder, within, page, number, room_px=room_px))
+    return tuple(atlas)
 
 
-def _read_one(folder: ScanFolder, within: str, page: PageSource, number: int) -> NDArray[np.uint8]:
+def _read_one(
+    folder: ScanFolder, within: str, page: PageSource, number: int, *, room_px: int
+) -> NDArray[np.uint8]:
     data = page.data
     if data is None:
         data = folder.read(
@@ -241,8 +265,9 @@ def _read_one(folder: ScanFolder, within: str, page: PageSource, number: int) ->
             role=f"the texture of page {number}",
             missing=ScanReason.TEXTURE_MISSING,
             within=within,
+            kind="texture",
         )
     try:
-        return read_page(data, folder.limits, page=number)
+        return read_page(data, folder.limits, page=number, room_px=room_px)
     except ScanError as error:
         raise ScanError(error.reason, str(error), file=page.name) from error

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from tbp_extract.columns import TILE_TYPES
 from tbp_extract.config import Config, ScanConfig
-from tbp_extract.errors import SourceError
+from tbp_extract.errors import ScanError, ScanReason, SourceError
+from tbp_extract.io.folder import ScanFolder
+from tbp_extract.io.magic import ARCHIVE_SUFFIXES, is_archive, packed
 from tbp_extract.io.scale import MM_PER_UNIT
 from tbp_extract.io.scan import MESH_SUFFIXES
 from tbp_extract.io.text_table import TableError, TextTable, parse_table
@@ -67,10 +69,11 @@ def read_source(source: Path, config: Config | None = None) -> tuple[ScanRef, ..
         There are no scans, or a row of the table is wrong.
     """
     if not source.is_dir():
-        raise SourceError("SOURCE is not a folder that can be read")
-    table = source / SCAN_TABLE
-    if table.is_file():
-        return _read_table(source, table, config or Config())
+        raise _no_folder(source)
+    config = config or Config()
+    folder = ScanFolder(source, config.limits)
+    if os.path.lexists(source / SCAN_TABLE):
+        return _read_table(folder, config)
     if (source / _VENDOR_TABLE).is_file():
         raise SourceError(
             "SOURCE is a vendor tile export (patients.csv): this version reads meshes only, listed "
@@ -79,11 +82,22 @@ def read_source(source: Path, config: Config | None = None) -> tuple[ScanRef, ..
     return _find_scans(source)
 
 
+def _no_folder(source: Path) -> SourceError:
+    try:
+        with source.open("rb") as file:
+            if is_archive(file.read(512)):
+                return SourceError(packed("SOURCE"))
+    except OSError:
+        pass
+    return SourceError("SOURCE is not a folder that can be read")
+
+
 def _find_scans(source: Path) -> tuple[ScanRef, ...]:
     meshes = _find_meshes(source)
     if not meshes:
         raise SourceError(
-            f"SOURCE holds neither {SCAN_TABLE} nor a mesh ({', '.join(sorted(MESH_SUFFIXES))})"
+            f"SOURCE holds neither {SCAN_TABLE} nor a mesh ({', '.join(sorted(MESH_SUFFIXES))}) "
+            "nor an archive"
         )
     return tuple(
         ScanRef(name, name, root=source, mesh=mesh, lesions=_list_beside(source, mesh))
@@ -94,19 +108,50 @@ def _find_scans(source: Path) -> tuple[ScanRef, ...]:
 def _list_beside(source: Path, mesh: str) -> str | None:
     """Lesion list in the folder of a mesh that no table describes."""
     beside = Path(mesh).with_name(LESION_LIST)
-    return beside.as_posix() if (source / beside).is_file() else None
+    # Where it is a link, reading refuses it: a scan must not lose its list in silence.
+    return beside.as_posix() if os.path.lexists(source / beside) else None
 
 
 def _find_meshes(source: Path) -> list[str]:
-    """Meshes below a folder, relative, in order; hidden files are what systems leave behind."""
-    found = []
-    for folder, _, files in os.walk(source):
-        for file in files:
-            path = Path(folder, file).relative_to(source)
-            hidden = any(part.startswith(".") for part in path.parts)
-            if path.suffix.lower() in MESH_SUFFIXES and not hidden:
-                found.append(path.as_posix())
-    return sorted(found)
+    """Meshes below a folder, relative, in order; hidden files are what systems leave behind.
+
+    An archive in a folder without a mesh is listed as well: what is in it is then missed by name.
+    """
+    meshes: list[str] = []
+    for folder, folders, files in os.walk(source, onerror=_unreadable_folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        _check_folders(Path(folder), folders)
+        names = [name for name in files if not name.startswith(".")]
+        found = [name for name in names if Path(name).suffix.lower() in MESH_SUFFIXES]
+        packs = [name for name in names if Path(name).suffix.lower() in ARCHIVE_SUFFIXES]
+        if packs and found:
+            _LOG.warning("%d archives beside meshes in SOURCE are not read", len(packs))
+        at = Path(folder).relative_to(source)
+        meshes += [(at / name).as_posix() for name in found or packs]
+    if any(not _is_text(mesh) for mesh in meshes):
+        raise SourceError(
+            "SOURCE holds a mesh or folder whose name is not UTF-8: expected names in UTF-8, "
+            "rename it"
+        )
+    return sorted(meshes)
+
+
+def _unreadable_folder(error: OSError) -> None:
+    # Its scans would be missing without a word.
+    raise SourceError(f"a folder below SOURCE cannot be read: {error.strerror}") from None
+
+
+def _check_folders(folder: Path, names: list[str]) -> None:
+    if any((folder / name).is_symlink() for name in names):
+        raise SourceError(
+            "SOURCE holds a folder that is a symbolic link: links are not followed, put the folder "
+            f"itself there or list the scans in {SCAN_TABLE}"
+        )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name of the file system can be written down."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _name_scans(meshes: list[str], source: Path) -> list[str]:
@@ -126,14 +171,17 @@ def _name_scans(meshes: list[str], source: Path) -> list[str]:
     ]
 
 
-def _read_table(source: Path, table: Path, config: Config) -> tuple[ScanRef, ...]:
+def _read_table(folder: ScanFolder, config: Config) -> tuple[ScanRef, ...]:
     try:
-        rows = _Rows(parse_table(table.read_bytes()))
-    except OSError as error:
-        raise SourceError(f"{SCAN_TABLE} cannot be read: {error.strerror}") from error
+        data = folder.read(
+            SCAN_TABLE, role=SCAN_TABLE, missing=ScanReason.MESH_MISSING, kind="table"
+        )
+        rows = _Rows(parse_table(data, config.limits))
+    except ScanError as error:
+        raise SourceError(str(error)) from error
     except TableError as error:
         raise SourceError(f"{SCAN_TABLE} cannot be used: {error}") from error
-    refs = tuple(_make_ref(row, source, config) for row in rows.each())
+    refs = tuple(_make_ref(row, folder.root, config) for row in rows.each())
     if not refs:
         raise SourceError(f"{SCAN_TABLE} lists no scan")
     return refs

@@ -1,6 +1,5 @@
 """Texture pages: JPEG, PNG and TIFF to sRGB pixels as they are stored."""
 
-import struct
 from dataclasses import dataclass
 
 import cv2
@@ -8,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.config import LimitConfig
-from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.errors import ScanError, ScanReason, SourceError
+from tbp_extract.io.png import is_png, png_pixels, png_size
+from tbp_extract.io.strips import check_strips
 from tbp_extract.io.tiff import is_tiff, prepare_tiff
+from tbp_extract.jpeg import decode_jpeg, jpeg_markers
 
 __all__ = ["read_page"]
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _UNSUPPORTED = {
     b"BM": "BMP",
@@ -24,22 +25,33 @@ _UNSUPPORTED = {
     b"\xff\x4f\xff\x51": "JPEG 2000",
 }
 _STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG markers that begin a frame and give its size."""
-
-_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""JPEG markers without a length."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    width: int
-    height: int
-    components: int = 3
-    bits: int = 8
+class _Room:
+    """How large a page may be."""
+
+    limits: LimitConfig
+    left_px: int
+
+    def check(self, width: int, height: int) -> None:
+        """Refuse a page by its header, before anything is decoded."""
+        if width < 1 or height < 1:
+            raise _unreadable("has no pixels")
+        if max(width, height) > self.limits.page_px:
+            raise _over(
+                f"{width} x {height} px, limits.page_px allows {self.limits.page_px} a side"
+            )
+        if width * height > self.left_px:
+            raise _over(
+                f"{width} x {height} px, limits.atlas_px ({self.limits.atlas_px} px for all "
+                f"textures of a scan) leaves {self.left_px} px for it"
+            )
 
 
-def read_page(data: bytes, limits: LimitConfig, *, page: int) -> NDArray[np.uint8]:
+def read_page(
+    data: bytes, limits: LimitConfig, *, page: int, room_px: int | None = None
+) -> NDArray[np.uint8]:
     """Decode a texture.
 
     Pixels stay where the file stores them, whatever its orientation tag says. Alpha is dropped
@@ -53,6 +65,8 @@ def read_page(data: bytes, limits: LimitConfig, *, page: int) -> NDArray[np.uint
         ``page_px`` bounds each side; it is checked before anything is decoded.
     page : int
         Number of the page, for messages.
+    room_px : int, optional
+        What earlier pages of the scan leave of ``limits.atlas_px``.
 
     Returns
     -------
@@ -66,29 +80,45 @@ def read_page(data: bytes, limits: LimitConfig, *, page: int) -> NDArray[np.uint
         ``TEXTURE_UNREADABLE`` (truncated, corrupt, not an image).
     """
     try:
-        return _decode(data, limits)
+        return _decode(data, _Room(limits, limits.atlas_px if room_px is None else room_px))
     except ScanError as error:
         raise ScanError(error.reason, f"the texture of page {page} {error}") from error
 
 
-def _decode(data: bytes, limits: LimitConfig) -> NDArray[np.uint8]:
-    if data.startswith(_PNG):
-        header = _read_png_header(data)
-        _check_size(header.width, header.height, limits)
-        _check_png_chunks(data)
-        return _decode_stored(data, header.height, header.width)
+def _decode(data: bytes, room: "_Room") -> NDArray[np.uint8]:
+    if is_png(data):
+        size = png_size(data)
+        room.check(size.width, size.height)
+        return _decode_stored(png_pixels(data), size.height, size.width)
     if data.startswith(_JPEG):
-        header = _read_jpeg_header(data)
-        _check_size(header.width, header.height, limits)
-        _check_jpeg_kind(header)
-        return _decode_stored(data, header.height, header.width)
+        return _decode_jpeg(data, room)
     if is_tiff(data):
         tiff = prepare_tiff(data)
-        _check_size(tiff.width, tiff.height, limits)
+        room.check(tiff.width, tiff.height)
+        check_strips(tiff)
         if tiff.bits == 16:
             return _decode_deep(tiff.data, tiff.height, tiff.width)
         return _decode_stored(tiff.data, tiff.height, tiff.width)
     raise _unknown(data)
+
+
+def _decode_jpeg(data: bytes, room: "_Room") -> NDArray[np.uint8]:
+    try:
+        found = jpeg_markers(data)
+    except SourceError as error:
+        raise _unreadable(f"is a truncated or corrupt JPEG: {error}") from error
+    room.check(found.width_px, found.height_px)
+    if found.components == 4:
+        raise _unsupported("is a CMYK JPEG: convert it to RGB")
+    if found.components not in (1, 3) or found.bits != 8:
+        raise _unsupported(
+            f"is a JPEG of {found.components} channels and {found.bits} bits: 1 or 3 channels of "
+            "8 bits are read"
+        )
+    try:
+        return decode_jpeg(data)
+    except SourceError as error:
+        raise _unreadable(f"is a truncated or corrupt JPEG: {error}") from error
 
 
 def _decode_stored(data: bytes | bytearray, height: int, width: int) -> NDArray[np.uint8]:
@@ -119,63 +149,6 @@ def _imdecode(data: bytes | bytearray, flags: int) -> NDArray[np.uint8] | None:
     return pixels
 
 
-def _read_png_header(data: bytes) -> _Header:
-    if len(data) < 33 or data[12:16] != b"IHDR":
-        raise _unreadable("is a PNG without a header")
-    return _Header(*struct.unpack_from(">II", data, 16))
-
-
-def _check_png_chunks(data: bytes) -> None:
-    """Walk all chunks: the decoder must not be the first to see that some are missing."""
-    at = len(_PNG)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"acTL":
-            raise _unsupported("is an animated PNG: export a still image")
-        at += 12 + length
-        if kind == b"IEND" and at <= len(data):
-            return
-    raise _unreadable("is a truncated PNG")
-
-
-def _read_jpeg_header(data: bytes) -> _Header:
-    at = 2
-    while at + 9 < len(data):
-        marker = data[at + 1]
-        if data[at] != 0xFF:
-            break
-        if marker == 0xFF:
-            at += 1
-        elif marker in _BARE:
-            at += 2
-        elif marker in _FRAMES:
-            bits, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-            return _Header(width, height, components, bits)
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise _unreadable("is a JPEG without an image")
-
-
-def _check_jpeg_kind(header: _Header) -> None:
-    if header.components == 4:
-        raise _unsupported("is a CMYK JPEG: convert it to RGB")
-    if header.components not in (1, 3) or header.bits != 8:
-        raise _unsupported(
-            f"is a JPEG of {header.components} channels and {header.bits} bits: 1 or 3 channels of "
-            "8 bits are read"
-        )
-
-
-def _check_size(width: int, height: int, limits: LimitConfig) -> None:
-    if width < 1 or height < 1:
-        raise _unreadable("has no pixels")
-    if max(width, height) > limits.page_px:
-        raise ScanError(
-            ScanReason.OVER_LIMIT,
-            f"has {width} x {height} px, limits.page_px allows {limits.page_px} a side",
-        )
-
-
 def _unknown(data: bytes) -> ScanError:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _unsupported("is a WebP image: export JPEG, PNG or TIFF")
@@ -183,6 +156,10 @@ def _unknown(data: bytes) -> ScanError:
         if data.startswith(magic):
             return _unsupported(f"is a {name} image: export JPEG, PNG or TIFF")
     return _unreadable("is not a JPEG, PNG or TIFF image")
+
+
+def _over(what: str) -> ScanError:
+    return ScanError(ScanReason.OVER_LIMIT, f"has {what}")
 
 
 def _unsupported(what: str) -> ScanError:

@@ -8,16 +8,23 @@ from tbp_extract.errors import ScanError, ScanReason
 __all__ = ["PreparedTiff", "is_tiff", "prepare_tiff"]
 
 _WIDTH, _HEIGHT, _BITS, _COLOUR, _ORIENTATION = 256, 257, 258, 262, 274
+_COMPRESSION, _SAMPLES, _PREDICTOR, _JPEG_TABLES = 259, 277, 317, 347
 _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 273, 279, 324, 325
+_ROWS_A_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _PLANAR, _EXTRA, _FORMAT = 284, 338, 339
 _USED = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COLOUR, _ORIENTATION, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES}
-    | {_PLANAR, _EXTRA, _FORMAT}
+    | {_PLANAR, _EXTRA, _FORMAT, _COMPRESSION, _SAMPLES, _PREDICTOR, _JPEG_TABLES}
+    | {_ROWS_A_STRIP, _TILE_WIDTH, _TILE_HEIGHT}
 )
-_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
-"""Types of whole numbers, as `struct` names them."""
+_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+"""Types of whole numbers and bytes, as `struct` names them."""
 
-_WHITE_IS_ZERO = 0
+_READ_COMPRESSIONS = {1, 5, 7, 8, 32773, 32946}
+"""None, LZW, JPEG, deflate by two numbers, PackBits."""
+
+_WHITE_IS_ZERO, _YCBCR = 0, 6
+_JPEG = 7
 _COLOURS = {_WHITE_IS_ZERO, 1, 2, 3, 6}
 """Grey both ways, RGB, palette, YCbCr."""
 
@@ -34,6 +41,12 @@ class PreparedTiff:
     width: int
     height: int
     bits: int
+    compression: int
+    pieces: tuple[tuple[int, int, int], ...]
+    """Strips or tiles: where each begins, its bytes as stored, its bytes when unpacked."""
+
+    jpeg_tables: bytes
+    """What the pieces of a JPEG share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +91,16 @@ def prepare_tiff(data: bytes) -> PreparedTiff:
     try:
         tags = _read_tags(data)
         bits = _check_kind(tags)
-        _check_extent(tags, len(data))
         (width,), (height,) = tags[_WIDTH].values, tags[_HEIGHT].values
-    except (struct.error, KeyError, IndexError, ValueError, OverflowError) as error:
+        pieces = _find_pieces(tags, bits, len(data))
+    except (struct.error, KeyError, IndexError, ValueError, ArithmeticError) as error:
         raise ScanError(ScanReason.TEXTURE_UNREADABLE, "is a truncated or corrupt TIFF") from error
     changed = bytearray(data)
     _overwrite(changed, tags.get(_ORIENTATION), _UPRIGHT)
     _overwrite(changed, tags.get(_EXTRA), _ASSOCIATED)
-    return PreparedTiff(changed, width, height, bits)
+    tables = bytes(tags[_JPEG_TABLES].values) if _JPEG_TABLES in tags else b""
+    compression = _one(tags, _COMPRESSION, 1)
+    return PreparedTiff(changed, width, height, bits, compression, pieces, tables)
 
 
 def _read_tags(data: bytes) -> dict[int, _Tag]:
@@ -130,16 +145,46 @@ def _check_kind(tags: dict[int, _Tag]) -> int:
         raise _unsupported("is a TIFF of another kind than grey or RGB in whole numbers")
     if len(set(bits)) != 1 or bits[0] not in (1, 2, 4, 8, 16):
         raise _unsupported("is a TIFF of another depth than 8 or 16 bits")
+    if _one(tags, _COMPRESSION, 1) not in _READ_COMPRESSIONS:
+        raise _unsupported("is a TIFF compressed in an unusual way: export it with LZW or deflate")
     if bits[0] == 16 and (separate or colour == _WHITE_IS_ZERO):
         raise _unsupported("is a 16-bit TIFF with separate channels or inverted grey")
     return bits[0]
 
 
-def _check_extent(tags: dict[int, _Tag], size: int) -> None:
-    starts, lengths = (_TILES, _TILE_BYTES) if _TILES in tags else (_STRIPS, _STRIP_BYTES)
-    ends = zip(tags[starts].values, tags[lengths].values, strict=True)
-    if max(start + length for start, length in ends) > size:
+def _find_pieces(tags: dict[int, _Tag], bits: int, size: int) -> tuple[tuple[int, int, int], ...]:
+    """List strips or tiles; refuse a file that ends before they do, or has too few of them."""
+    tiled = _TILES in tags
+    starts, lengths = (_TILES, _TILE_BYTES) if tiled else (_STRIPS, _STRIP_BYTES)
+    places = list(zip(tags[starts].values, tags[lengths].values, strict=True))
+    if max(start + length for start, length in places) > size:
         raise ValueError("data end before the image does")
+    planes, samples = 1, _one(tags, _SAMPLES, 1)
+    if _one(tags, _PLANAR, 1) == 2:
+        planes, samples = samples, 1
+    raw = _piece_bytes(tags, bits * samples, tiled=tiled) * planes
+    if _one(tags, _COLOUR, 1) == _YCBCR and _one(tags, _COMPRESSION, 1) != _JPEG:
+        raise _unsupported("is a TIFF in YCbCr: export it as RGB")
+    if len(raw) != len(places):
+        raise ValueError("another number of strips than the image needs")
+    return tuple((*place, count) for place, count in zip(places, raw, strict=True))
+
+
+def _piece_bytes(tags: dict[int, _Tag], pixel_bits: int, *, tiled: bool) -> list[int]:
+    """Unpacked size of each piece of one plane."""
+    (width,), (height,) = tags[_WIDTH].values, tags[_HEIGHT].values
+    if tiled:
+        across, down = _one(tags, _TILE_WIDTH, 0), _one(tags, _TILE_HEIGHT, 0)
+        pieces = -(-width // across) * -(-height // down)
+        return [down * -(-across * pixel_bits // 8)] * pieces
+    rows = min(_one(tags, _ROWS_A_STRIP, height), height)
+    row_bytes = -(-width * pixel_bits // 8)
+    whole, rest = divmod(height, rows)
+    return [rows * row_bytes] * whole + [rest * row_bytes] * bool(rest)
+
+
+def _one(tags: dict[int, _Tag], number: int, default: int) -> int:
+    return tags[number].values[0] if number in tags else default
 
 
 def _overwrite(data: bytearray, tag: _Tag | None, value: int) -> None:

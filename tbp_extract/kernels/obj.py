@@ -17,9 +17,7 @@ POWERS = np.array([float(f"1e{k}") for k in range(23)])
 MANTISSA_END = 10**17
 """A mantissa takes another digit while it is below: 18 digits, more than float64 can tell."""
 
-BEYOND = 1 << 40
-"""An index that no mesh has."""
-
+BEYOND = 1 << 40  # an index that no mesh has
 MALFORMED, OUT_OF_RANGE = 1, 2
 
 
@@ -190,18 +188,27 @@ def _corner(text: NDArray[np.uint8], at: int) -> tuple[int, int, int]:
     return vertex, texture, at
 
 
+WORDS = (
+    "vn usemtl mtllib g o s l p vp mg usemap maplib bevel c_interp d_interp lod shadow_obj "
+    "trace_obj deg bmat step cstype curv curv2 surf parm trim hole scrv sp end con ctech stech"
+)
+"""What else a line may begin with: the words of the format but those that run other files."""
+
+TABLE = np.array([np.frombuffer(word.encode().ljust(10), np.uint8) for word in WORDS.split()])
+
+VERTEX, TEXTURE, FACE, GROUP, LIBRARY, UNKNOWN, OTHER = 0, 1, 2, 3, 4, 5, 6
+
+
 @kernel
-def _keyword(text: NDArray[np.uint8], at: int, word: NDArray[np.uint8]) -> bool:
-    for k in range(len(word)):
-        if text[at + k] != word[k]:
-            return False
-    return _is_end(text, at + len(word))
-
-
-USEMTL = np.frombuffer(b"usemtl", np.uint8)
-MTLLIB = np.frombuffer(b"mtllib", np.uint8)
-
-VERTEX, TEXTURE, FACE, GROUP, LIBRARY, OTHER = 0, 1, 2, 3, 4, 5
+def _find_word(text: NDArray[np.uint8], at: int) -> int:
+    """Row of `TABLE` that stands here, -1 for another word."""
+    for row in range(len(TABLE)):
+        k = 0
+        while k < 10 and TABLE[row, k] != 32 and text[at + k] == TABLE[row, k]:
+            k += 1
+        if (k == 10 or TABLE[row, k] == 32) and _is_end(text, at + k):
+            return row
+    return -1
 
 
 @kernel
@@ -214,11 +221,12 @@ def _kind(text: NDArray[np.uint8], at: int) -> int:
         return TEXTURE
     if c == 102 and _is_end(text, at + 1):
         return FACE
-    if c == 117 and _keyword(text, at, USEMTL):
-        return GROUP
-    if c == 109 and _keyword(text, at, MTLLIB):
-        return LIBRARY
-    return OTHER
+    if c == 35 or _is_break(c):
+        return OTHER
+    row = _find_word(text, at)
+    if row < 0:
+        return UNKNOWN
+    return GROUP if row == 1 else LIBRARY if row == 2 else OTHER
 
 
 @kernel
@@ -246,7 +254,7 @@ def _count_corners(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
 @kernel
 def count_lines(
     text: NDArray[np.uint8],  # (L + 4,)
-    out: NDArray[np.int64],  # (5,) vertices, texture coordinates, triangles, usemtl, mtllib
+    out: NDArray[np.int64],  # (7,) by kind up to `UNKNOWN`, faces as triangles; the first unknown
 ) -> None:
     """Find out how large the arrays of `fill_mesh` must be."""
     out[:] = 0
@@ -259,6 +267,8 @@ def count_lines(
             out[FACE] += max(corners - 2, 0)
         elif kind != OTHER:
             out[kind] += 1
+        if kind == UNKNOWN and out[UNKNOWN] == 1:
+            out[6] = at
         at = _line_end(text, at) + 1
 
 

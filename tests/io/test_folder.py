@@ -1,6 +1,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,15 +56,47 @@ def test_names_that_leave_the_subfolder_are_refused(root: Path) -> None:
     assert refusal(root, "../a.txt", within="sub").reason is ScanReason.PATH_OUTSIDE_SCAN
 
 
-def test_links_that_leave_are_refused_and_others_followed(root: Path) -> None:
+def test_links_are_not_followed_wherever_they_lead(root: Path) -> None:
     (root / "out.txt").symlink_to(root.parent / "secret.txt")
     (root / "out").symlink_to(root.parent)
     (root / "in.txt").symlink_to(root / "a.txt")
-    (root / "sub" / "up.txt").symlink_to(root / "a.txt")
-    assert refusal(root, "out.txt").reason is ScanReason.PATH_OUTSIDE_SCAN
-    assert refusal(root, "out/secret.txt").reason is ScanReason.PATH_OUTSIDE_SCAN
-    assert refusal(root, "up.txt", within="sub").reason is ScanReason.PATH_OUTSIDE_SCAN
-    assert read(root, "in.txt") == b"a"
+    (root / "again").symlink_to(root / "sub")
+    (root / "dead").symlink_to(root / "gone")
+    for name in ("out.txt", "out/secret.txt", "in.txt", "again/b.txt", "dead"):
+        error = refusal(root, name)
+        assert error.reason is ScanReason.PATH_OUTSIDE_SCAN
+        assert "symbolic link" in str(error)
+
+
+def test_a_file_swapped_for_a_link_after_the_look_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def swap_after(*args: Any, **options: Any) -> os.stat_result:
+        found = look(*args, **options)
+        if "dir_fd" in options:
+            (root / "a.txt").unlink()
+            (root / "a.txt").symlink_to(root.parent / "secret.txt")
+        return found
+
+    monkeypatch.setattr(os, "stat", swap_after)
+    assert refusal(root, "a.txt").reason is ScanReason.MESH_MISSING
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def grow(handle: int) -> os.stat_result:
+        looks.append(handle)
+        if len(looks) == 3:  # after opening, before reading, after reading
+            (root / "a.txt").write_text("a longer text")
+        return os.stat(handle)
+
+    monkeypatch.setattr(os, "fstat", grow)
+    assert refusal(root, "a.txt").reason is ScanReason.FILE_CHANGED
 
 
 def test_a_root_that_is_a_link_is_fine(root: Path) -> None:
@@ -79,16 +112,15 @@ def test_nothing_is_searched_for(root: Path, name: str) -> None:
 
 def test_what_is_no_regular_file_is_refused(root: Path) -> None:
     os.mkfifo(root / "pipe")
-    (root / "dead").symlink_to(root / "gone")
-    for name in ("pipe", "sub", "dead"):
+    for name in ("pipe", "sub"):
         assert refusal(root, name).reason is ScanReason.MESH_MISSING
 
 
 def test_large_files_are_refused(root: Path) -> None:
     (root / "large").write_bytes(b"x" * 11)
-    folder = ScanFolder(root, LimitConfig(file_bytes=10))
-    with pytest.raises(ScanError, match=r"11 bytes, limits\.file_bytes allows 10") as caught:
-        folder.read("large", role="the file", missing=ScanReason.MESH_MISSING)
+    folder = ScanFolder(root, LimitConfig(texture_bytes=10))
+    with pytest.raises(ScanError, match=r"11 bytes, limits\.texture_bytes allows 10") as caught:
+        folder.read("large", role="the file", missing=ScanReason.MESH_MISSING, kind="texture")
     assert caught.value.reason is ScanReason.OVER_LIMIT
 
 

@@ -1,6 +1,7 @@
 import base64
 import copy
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.gltf import read_gltf
 from tbp_extract.io.mesh import FileMesh
 from tests.io.meshes import ScanFiles, picture
@@ -124,7 +126,10 @@ def test_buffers_and_textures_may_be_sidecars_or_data_uris(files: ScanFiles) -> 
         encoded = base64.b64encode(builder.buffer).decode()
         picture_uri = "data:image/png;base64," + base64.b64encode(PNG).decode()
         document["buffers"] = [
-            {"uri": "sub/my%20data.bin" if sidecar else f"data:x;base64,{encoded}"}
+            {
+                "byteLength": len(builder.buffer),
+                "uri": "sub/my%20data.bin" if sidecar else f"data:x;base64,{encoded}",
+            }
         ]
         document["images"] = [{"uri": "skin%20%C3%BC.png" if sidecar else picture_uri}]
         files.write("sub/my data.bin", builder.buffer)
@@ -395,3 +400,50 @@ def test_a_file_of_trimesh_comes_back(files: ScanFiles) -> None:
     np.testing.assert_allclose(mesh.wedge_uv, uv[sphere.faces], atol=1e-6)
     assert mesh.pages[0].data is not None
     assert mesh.pages[0].data.startswith(b"\x89PNG")
+
+
+def test_a_glb_whose_size_differs_from_its_header_is_refused(files: ScanFiles) -> None:
+    data = Builder().glb()
+    for changed in (data[:-4], data + bytes(4)):
+        assert "truncated or damaged" in str(refusal(files, changed))
+
+
+def test_a_buffer_shorter_than_it_says_is_refused(files: ScanFiles) -> None:
+    claim = f'"byteLength": {len(Builder().buffer)}}}]'.encode()
+    more = re.sub(rb"\d", b"9", claim)
+    changed = Builder().glb().replace(claim, more)
+    assert "shorter than its length" in str(refusal(files, changed))
+
+
+def test_a_mesh_placed_very_often_is_refused_before_it_is_joined(files: ScanFiles) -> None:
+    builder = Builder()
+    builder.document["nodes"] = [{"mesh": 0}] * 40
+    builder.document["scenes"] = [{"nodes": list(range(40))}]
+    files.write(files.mesh, builder.glb())
+    folder = ScanFolder(files.root, LimitConfig(vertices=100))
+    with pytest.raises(ScanError, match=r"limits\.vertices"):
+        read_gltf(folder, files.mesh)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"a": ' + "9" * 5000 + "}",
+        "[" + "{}," * 5_000_001 + "{}]",
+    ],
+    ids=["deep lists", "deep objects", "many digits", "many values"],
+)
+def test_json_bombs_are_refused(files: ScanFiles, text: str) -> None:
+    files.write("m.gltf", '{"a": ' + text + "}")
+    with pytest.raises(ScanError, match="JSON"):
+        read_gltf(files.folder, "m.gltf")
+
+
+def test_percent_codes_without_end_are_refused(files: ScanFiles) -> None:
+    builder = Builder()
+    builder.document["buffers"] = [{"byteLength": 9, "uri": "data:;base64," + "%41" * 400_000}]
+    files.write("m.gltf", json.dumps(builder.document))
+    with pytest.raises(ScanError, match="percent codes"):
+        read_gltf(files.folder, "m.gltf")

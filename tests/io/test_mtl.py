@@ -1,6 +1,7 @@
 import pytest
 
-from tbp_extract.io.mtl import Material, decode_text, parse_mtl
+from tbp_extract.io.mtl import Material, parse_mtl
+from tbp_extract.io.text import decode_text
 
 
 @pytest.mark.parametrize(

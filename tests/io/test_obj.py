@@ -11,6 +11,7 @@ from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.mesh import FileMesh
 from tbp_extract.io.obj import read_obj
+from tbp_extract.kernels.obj import WORDS
 from tests.io.meshes import CORNERS, ScanFiles, cube_files, cube_triangles, cube_wedge_uv
 
 HEAD = "mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
@@ -111,7 +112,7 @@ def test_a_negative_index_counts_from_its_own_line(files: ScanFiles) -> None:
 
 
 @pytest.mark.parametrize("line", ["mtllib one.mtl two.mtl", "mtllib one.mtl\nmtllib two.mtl",
-                                  "mtllib\ttwo.mtl\none\nmtllib one.mtl"])  # fmt: skip
+                                  "mtllib\ttwo.mtl\n# one\nmtllib one.mtl"])  # fmt: skip
 def test_several_mtl_files_add_up(files: ScanFiles, line: str) -> None:
     files.write("one.mtl", "newmtl a\nmap_Kd 1.jpg\n")
     files.write("two.mtl", "newmtl b\nmap_Kd 2.jpg\n")
@@ -218,3 +219,45 @@ def test_real_bodies_are_as_trimesh_reads_them(data: Path) -> None:
         assert mesh.pages[0].name.endswith(".png")
         assert mesh.wedge_uv.min() >= 0
         assert mesh.wedge_uv.max() <= 1
+
+
+def test_a_line_that_begins_with_an_unknown_word_is_refused(files: ScanFiles) -> None:
+    """A vertex whose letter is damaged would shift the indices of all faces."""
+    error = refusal(files, "v 0 0 0\nw 1 0 0\nv 0 1 0\nv 5 5 5\nf 1 2 3\n")
+    assert error.reason is ScanReason.MESH_UNREADABLE
+    assert str(error).startswith("line 2 ")
+
+
+def test_all_words_of_the_format_are_passed_over(files: ScanFiles) -> None:
+    lines = "\n".join(f"{word} 1" for word in WORDS.split() if word not in ("usemtl", "mtllib"))
+    mesh = read(files, f"{lines}\n  \n#x\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    assert mesh.faces.tolist() == [[0, 1, 2]]
+
+
+def test_a_tail_of_zeros_is_refused(files: ScanFiles) -> None:
+    """What copies ahead of the data leaves the end of a file empty."""
+    text = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n" + "# so far\n" * 200
+    files.write(files.mesh, text.encode() + bytes(4096))
+    with pytest.raises(ScanError, match="NUL") as caught:
+        read_obj(files.folder, files.mesh)
+    assert caught.value.reason is ScanReason.MESH_UNREADABLE
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
+def test_long_lines_are_refused_whatever_ends_them(files: ScanFiles, ending: str) -> None:
+    files.write(files.mesh, f"# short{ending}" * 9 + "# " + "x" * 100 + ending)
+    folder = ScanFolder(files.root, LimitConfig(line_bytes=50))
+    with pytest.raises(ScanError, match=r"limits\.line_bytes"):
+        read_obj(folder, files.mesh)
+
+
+def test_a_material_of_two_textures_is_refused(files: ScanFiles) -> None:
+    """Two exports put together often give one name to two skins."""
+    files.write("one.mtl", "newmtl a\nmap_Kd 1.jpg\n")
+    body = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl a\nf 1/1 2/1 3/1\n"
+    for more in ("newmtl a\nmap_Kd 2.jpg\n", "newmtl a\n", "newmtl a\nmap_Kd 1.jpg\nmap_Kd 2.jpg"):
+        files.write("two.mtl", more)
+        error = refusal(files, f"mtllib one.mtl two.mtl\n{body}")
+        assert error.reason is ScanReason.MATERIAL_AMBIGUOUS
+    files.write("two.mtl", "newmtl a\nmap_Kd 1.jpg\n")
+    assert len(read(files, f"mtllib one.mtl two.mtl\n{body}").pages) == 1

@@ -231,3 +231,50 @@ def test_rubbish_never_escapes_as_another_error(tmp_path: Path) -> None:
             except ScanError:
                 continue
             assert len(mesh.faces) == len(mesh.wedge_uv) == len(mesh.face_page)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_data_after_the_last_row_are_refused(tmp_path: Path, kind: str) -> None:
+    """A row with one number more than its header says would shift all that follow."""
+    data = replace(CUBE, kind=kind).encode()
+    files = ScanFiles(tmp_path, "m.ply")
+    files.write("m.ply", data + (b"7\n" if kind == "ascii" else b"\n"))
+    if kind == "ascii":
+        with pytest.raises(ScanError, match="data follow"):
+            read_ply(files.folder, "m.ply")
+    else:
+        assert len(read_ply(files.folder, "m.ply").faces) == 12
+        files.write("m.ply", data + b"\0\0\0\0")
+        with pytest.raises(ScanError, match="data follow"):
+            read_ply(files.folder, "m.ply")
+
+
+HEAD = "ply\nformat ascii 1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [("element vertex " + "9" * 5000, "malformed"),
+     ("element vertex 4000000000", "limits.vertices"),
+     ("element face 4000000000", "limits.faces"), ("element other 4000000000", "limits.faces"),
+     ("element vertex ٣", "malformed"), ("element vertex 1\nelement vertex 1", "twice"),
+     ("element vertex 1\nproperty float x\nproperty float x", "twice"),
+     ("element e 0\n" + "".join(f"property int p{k}\n" for k in range(300)), "more than 256"),
+     ("comment " + "x" * (1 << 20), "no PLY header")],
+)  # fmt: skip
+def test_claims_of_a_header_are_refused_before_anything_is_made(
+    tmp_path: Path, header: str, sentence: str
+) -> None:
+    files = ScanFiles(tmp_path, "m.ply")
+    files.write("m.ply", f"{HEAD}{header}\nend_header\n0\n")
+    with pytest.raises(ScanError, match=sentence):
+        read_ply(files.folder, "m.ply")
+
+
+def test_an_index_that_is_no_whole_number_is_refused(tmp_path: Path) -> None:
+    files = ScanFiles(tmp_path, "m.ply")
+    data = CUBE.encode().replace(b"4 0 2 3 1", b"4 0 2.5 3 1")
+    assert b"2.5" in data
+    files.write("m.ply", data)
+    with pytest.raises(ScanError, match="not whole"):
+        read_ply(files.folder, "m.ply")

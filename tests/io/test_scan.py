@@ -181,9 +181,39 @@ def test_a_mirrored_mesh_is_refused_and_an_open_sheet_passes(files: ScanFiles) -
 
 
 def test_no_faces_are_refused(files: ScanFiles) -> None:
-    for text in ("", "v 0 0 0\n", "rubbish\n" * 20):
+    for text in ("", "v 0 0 0\n", "# remark\n" * 20):
         files.write("cube.obj", text)
         assert refusal(files).reason is ScanReason.MESH_EMPTY
+
+
+def test_faces_without_area_are_refused(files: ScanFiles) -> None:
+    lines = [line for line in cube_obj().splitlines() if not line.startswith("v ")]
+    corners = [f"v {500 * x:g} 0 0" for x in CORNERS[:, 0]]
+    files.write("cube.obj", "\n".join([*corners, *lines]))
+    assert refusal(files).reason is ScanReason.MESH_WITHOUT_AREA
+
+
+@pytest.mark.parametrize("name", ["cube.zip", "cube.obj", "cube.TGZ"])
+def test_an_archive_is_refused_with_the_way_out(files: ScanFiles, name: str) -> None:
+    files.write(name, b"PK\x03\x04" + bytes(100))
+    error = refusal(ScanFiles(files.root, name))
+    assert error.reason is ScanReason.SCAN_PACKED
+    assert "unpack" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(CUBE.encode(), "PLY"), (b"glTF\2\0\0\0", "GLB"), (b'\xef\xbb\xbf {"asset": 1}', "glTF"),
+     (b"solid cube\n", "STL"), (b"\xff\xd8\xff\xe0", "a JPEG"), (b"<html>", "a web page"),
+     (cube_obj().encode("utf-16"), "UTF-16"), (b"version https://git-lfs.github.com", "Git LFS")],
+)  # fmt: skip
+def test_content_of_another_kind_than_the_ending_is_refused(
+    files: ScanFiles, content: bytes, found: str
+) -> None:
+    files.write("cube.obj", content)
+    error = refusal(files)
+    assert error.reason is ScanReason.MESH_UNREADABLE
+    assert found in str(error)
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-inf", "1e999"])
@@ -258,7 +288,12 @@ def test_a_texture_that_repeats_within_a_face_is_refused(files: ScanFiles, u: fl
 
 
 def test_limits_are_kept(files: ScanFiles) -> None:
-    for config in (limits(faces=11), limits(page_px=7), limits(file_bytes=100)):
+    for config in (
+        limits(faces=11),
+        limits(page_px=7),
+        limits(mesh_bytes=100),
+        limits(atlas_px=63),
+    ):
         assert refusal(files, config).reason is ScanReason.OVER_LIMIT
     assert len(read_scan(files.ref, limits(faces=12, page_px=8)).faces) == 12
     two = cube_obj() + "usemtl other\nf 1/1 3/2 4/3\n"

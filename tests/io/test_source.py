@@ -1,5 +1,7 @@
 import logging
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,3 +200,70 @@ def test_real_bodies_are_found(data: Path) -> None:
     refs = read_source(data / "bodies")
     assert len(refs) == 4
     assert all(ref.mesh == f"{ref.scan_id}/{ref.scan_id}.obj" for ref in refs)
+
+
+def test_an_archive_as_source_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    packed = tmp_path / "export.zip"
+    packed.write_bytes(b"PK\x03\x04" + bytes(30))
+    with pytest.raises(SourceError, match="unpack"):
+        read_source(packed)
+
+
+def test_an_archive_where_a_scan_is_expected_is_listed_and_one_beside_a_mesh_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("one/body.zip", "two/body.obj", "two/body.zip"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"PK\x03\x04")
+    assert [ref.mesh for ref in read_source(tmp_path)] == ["one/body.zip", "two/body.obj"]
+    assert "1 archives beside meshes" in caplog.text
+
+
+def test_a_linked_folder_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.obj").write_text("")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.obj").write_text("")
+    (tmp_path / "source" / "more").symlink_to(tmp_path / "real")
+    with pytest.raises(SourceError, match="symbolic link"):
+        read_source(tmp_path / "source")
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.obj").write_text("")
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_source(tmp_path)
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"b\xfc.obj")).write_text("")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(SourceError, match="UTF-8"):
+        read_source(tmp_path)
+
+
+def test_a_scan_table_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "table").write_text("scan_id,patient_id,mesh\na,b,c.obj\n")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "scans.csv").symlink_to(tmp_path / "table")
+    with pytest.raises(SourceError, match="symbolic link"):
+        read_source(tmp_path / "source")
+
+
+def test_a_lesion_list_that_is_a_link_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "a.obj").write_text("")
+    (tmp_path / "lesions.csv").symlink_to(tmp_path / "gone.csv")
+    assert read_source(tmp_path)[0].lesions == "lesions.csv"

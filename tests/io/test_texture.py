@@ -12,6 +12,7 @@ from PIL import Image, TiffImagePlugin
 from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.texture import read_page
+from tbp_extract.io.tiff import prepare_tiff
 
 LIMITS = LimitConfig()
 
@@ -232,3 +233,110 @@ def test_a_page_of_the_largest_size_is_read() -> None:
     # A flat block far from its edges loses nothing but rounding.
     np.testing.assert_allclose(decoded[100, -100], (200, 120, 40), atol=2)
     np.testing.assert_array_equal(decoded[-100, 100], (0, 0, 0))
+
+
+JPEG_KINDS = [
+    {"subsampling": 0},
+    {"subsampling": 2},
+    {"progressive": True},
+    {"restart_marker_blocks": 4},
+    {"quality": 100},
+]
+
+
+@pytest.mark.parametrize("options", JPEG_KINDS, ids=str)
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("tail", [b"\xff\xd9", bytes(3000) + b"\xff\xd9", bytes(3000)])
+def test_a_jpeg_that_was_cut_and_closed_again_is_refused(
+    options: dict[str, Any], grey: bool, tail: bytes
+) -> None:
+    noise = np.random.default_rng(7).integers(0, 256, (150, 130, 3), np.uint8)
+    image = Image.fromarray(noise)
+    data = encode(image.convert("L") if grey else image, "JPEG", **options)
+    for share in (0.3, 0.6, 0.9, 0.99):
+        assert refusal(data[: int(len(data) * share)] + tail).reason is (
+            ScanReason.TEXTURE_UNREADABLE
+        )
+
+
+def test_a_progressive_jpeg_without_its_last_scan_is_refused() -> None:
+    data = encode(Image.fromarray(gradient()), "JPEG", progressive=True)
+    starts = [at for at in range(len(data) - 1) if data[at : at + 2] == b"\xff\xda"]
+    assert len(starts) > 3
+    tables = data.rindex(b"\xff\xc4", 0, starts[-1])
+    for cut in (tables, data.rindex(b"\xff\xc4", 0, starts[1])):
+        error = refusal(data[:cut] + b"\xff\xd9")
+        assert error.reason is ScanReason.TEXTURE_UNREADABLE
+        assert "lacks its last scans" in str(error)
+
+
+def test_a_jpeg_with_more_or_fewer_rows_than_its_header_says_is_refused() -> None:
+    data = encode(Image.fromarray(gradient()), "JPEG")
+    frame = data.index(b"\xff\xc0")
+    (height,) = struct.unpack_from(">H", data, frame + 5)
+    for rows in (height - 16, height + 16):
+        changed = data[: frame + 5] + struct.pack(">H", rows) + data[frame + 7 :]
+        assert refusal(changed).reason is ScanReason.TEXTURE_UNREADABLE
+
+
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    data = encode(Image.fromarray(gradient()), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last:-2]
+    assert "at most 32 scans" in str(refusal(data[:-2] + scan * 40 + b"\xff\xd9"))
+
+
+def test_a_flipped_bit_of_a_png_is_noticed_wherever_it_is() -> None:
+    rng = np.random.default_rng(5)
+    data = encode(Image.fromarray(gradient()), "PNG")
+    for at in range(8, len(data)):
+        changed = bytearray(data)
+        changed[at] ^= 1 << rng.integers(8)
+        with pytest.raises(ScanError):
+            read(bytes(changed))
+
+
+def test_only_pixels_of_a_png_reach_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile, text or gamma cannot change pixels, and a bomb in one is never opened."""
+    plain = encode(Image.fromarray(gradient()), "PNG")
+    bomb = b"x\0\0" + zlib.compress(bytes(10**7))
+    extras = [(b"iCCP", bomb), (b"zTXt", bomb), (b"gAMA", b"\0\0\x20\0"), (b"eXIf", b"MM\0*")]
+    dressed = plain[:33] + b"".join(png_chunk(*extra) for extra in extras) + plain[33:]
+    seen: list[bytes] = []
+    decode = cv2.imdecode
+
+    def spy(data: NDArray[np.uint8], flags: int) -> Any:
+        seen.append(data.tobytes())
+        return decode(data, flags)
+
+    monkeypatch.setattr(cv2, "imdecode", spy)
+    np.testing.assert_array_equal(read(dressed), read(plain))
+    assert seen == [plain, plain]
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+def test_a_strip_of_a_tiff_that_lacks_data_is_refused(compression: str) -> None:
+    """The file is as long as ever; only what the strip unpacks to is short."""
+    noise = np.random.default_rng(7).integers(0, 9, (64, 64, 3), np.uint8)
+    data = bytearray(encode(Image.fromarray(noise), "TIFF", compression=compression))
+    start, length, _ = prepare_tiff(bytes(data)).pieces[-1]
+    data[start + length // 2 : start + length] = bytes(length - length // 2)
+    assert refusal(bytes(data)).reason is ScanReason.TEXTURE_UNREADABLE
+
+
+def test_a_deflated_tiff_is_checked_by_its_checksum() -> None:
+    data = bytearray(encode(Image.fromarray(gradient()), "TIFF", compression="tiff_adobe_deflate"))
+    start, length, _ = prepare_tiff(bytes(data)).pieces[0]
+    for at in range(start + 2, start + length, 7):
+        changed = bytearray(data)
+        changed[at] ^= 4
+        assert refusal(bytes(changed)).reason is ScanReason.TEXTURE_UNREADABLE
+
+
+def test_textures_share_their_room() -> None:
+    page = encode(Image.fromarray(gradient()), "PNG")
+    rows, columns = gradient().shape[:2]
+    assert read_page(page, LIMITS, page=1, room_px=rows * columns).shape[0] == rows
+    with pytest.raises(ScanError, match=r"limits\.atlas_px") as caught:
+        read_page(page, LIMITS, page=1, room_px=rows * columns - 1)
+    assert caught.value.reason is ScanReason.OVER_LIMIT
