@@ -11,6 +11,13 @@ from tbp_extract.column import Column, Origin
 from tbp_extract.column import number as _number
 from tbp_extract.column import text as _text
 from tbp_extract.errors import ConfigError
+from tbp_extract.label_columns import (
+    CONFIRM_OF_STAGE,
+    CONFIRM_TYPES,
+    LABEL_COLUMNS,
+    MITOTIC_INDICES,
+    VERIFICATION_STAGES,
+)
 from tbp_extract.own_columns import (
     CONTEXT_COLUMNS,
     MAIN_MEASURES,
@@ -20,15 +27,22 @@ from tbp_extract.own_columns import (
 )
 
 __all__ = [
+    "BY_LABEL_NAME",
     "BY_NAME",
+    "CLINICAL_BLOCKS",
+    "CONFIRM_OF_STAGE",
     "DICTIONARY_FIELDS",
     "IMAGE_TYPE",
     "ISIC_TEST_COLUMNS",
+    "ISIC_TRAIN_COLUMNS",
+    "LABEL_COLUMNS",
+    "LABEL_VOCABULARY",
     "LINKAGE_COLUMNS",
     "MAIN_MEASURES",
     "NOTED_COLUMNS",
     "RELEASED_COLUMNS",
     "TILE_TYPES",
+    "VERIFICATION_STAGES",
     "VOCABULARY",
     "WHOLE_NUMBERS",
     "Column",
@@ -286,6 +300,32 @@ WHOLE_NUMBERS = frozenset({"tbp_lv_symm_2axis_angle"})
 ISIC_TEST_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ISIC_TEST)
 """The 44 columns of the genuine ``test-metadata.csv``, in order."""
 
+ISIC_TRAIN_COLUMNS: tuple[str, ...] = (
+    *("isic_id", "target", *ISIC_TEST_COLUMNS[1:], "lesion_id", "iddx_full"),
+    *(f"iddx_{level}" for level in range(1, 6)),
+    *("mel_mitotic_index", "mel_thick_mm", "tbp_lv_dnn_lesion_confidence"),
+)
+"""The 55 columns of the genuine ``train-metadata.csv``, in order."""
+
+CLINICAL_BLOCKS: Mapping[str, tuple[str, ...]] = {
+    "identity": ("isic_id", "lesion_id"),
+    "patient": ("patient_id", "age_approx", "sex"),
+    "lesion": ("anatom_site_general", "clin_size_long_diam_mm"),
+    "acquisition": ("image_type", "tbp_tile_type", "attribution"),
+    "diagnosis": ("iddx_full", "melanocytic", "mel_thick_mm", "mel_mitotic_index"),
+    "verification": ("diagnosis_confirm_type", "verification_stage"),
+}
+"""The information model of a clinically verified set: 16 fields in six blocks, in order."""
+
+LABEL_VOCABULARY: Mapping[str, tuple[str, ...]] = {
+    "iddx_1": ("Benign", "Indeterminate", "Malignant"),
+    "mel_mitotic_index": MITOTIC_INDICES,
+    "diagnosis_confirm_type": CONFIRM_TYPES,
+    "verification_stage": VERIFICATION_STAGES,
+    "melanocytic": ("True", "False"),
+}
+"""Every word that a label column of fixed words may hold; such a cell may also be empty."""
+
 
 def _private(name: str, dtype: Literal["str", "float"], unit: str, definition: str) -> Column:
     return Column(name, dtype, unit, definition, Origin.GIVEN, released=False)
@@ -312,6 +352,7 @@ LINKAGE_COLUMNS: tuple[Column, ...] = (
 NOTED_COLUMNS: Final = ("tag", "tag_match", "tag_status")
 """Columns of the linkage table that a list or a matching of tags gives for each lesion."""
 
+BY_LABEL_NAME: dict[str, Column] = {column.name: column for column in LABEL_COLUMNS}
 BY_NAME: dict[str, Column] = {column.name: column for column in RELEASED_COLUMNS}
 
 

@@ -6,7 +6,16 @@
 import sys
 from collections.abc import Iterator, Sequence
 
-from tbp_extract.columns import ISIC_TEST_COLUMNS, RELEASED_COLUMNS, VOCABULARY, Column, Origin
+from tbp_extract.columns import (
+    CLINICAL_BLOCKS,
+    ISIC_TEST_COLUMNS,
+    LABEL_COLUMNS,
+    LABEL_VOCABULARY,
+    RELEASED_COLUMNS,
+    VOCABULARY,
+    Column,
+    Origin,
+)
 
 __all__ = ["dictionary_page"]
 
@@ -37,6 +46,13 @@ def dictionary_page() -> str:
             "## Columns of our own",
             *_table(RELEASED_COLUMNS[isic:]),
             "",
+            "## Columns that labels add",
+            "In the tables of a challenge (`docs/challenge.md`), not in a release.",
+            *_table(LABEL_COLUMNS),
+            "",
+            "## Information model of a clinically verified set",
+            *(f"- {block}: {', '.join(names)}." for block, names in CLINICAL_BLOCKS.items()),
+            "",
             "## Words",
             *_words(),
             "",
@@ -56,7 +72,7 @@ def _table(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _words() -> Iterator[str]:
-    for name, words in VOCABULARY.items():
+    for name, words in {**VOCABULARY, **LABEL_VOCABULARY}.items():
         yield f"- `{name}`: {'; '.join(words)}."
 
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from tbp_extract import __version__
+from tbp_extract.cli.challenge import challenge, score
 from tbp_extract.cli.common import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tbp_extract.cli.measure import measure
 from tbp_extract.cli.phantom import phantom
@@ -31,7 +32,7 @@ def cli() -> None:
     """Standardised, de-identified lesion crops from 3D total-body photography."""
 
 
-for _command in (run, check, verify, measure, phantom):
+for _command in (run, check, verify, measure, phantom, challenge, score):
     cli.add_command(_command)
 
 

@@ -13,7 +13,7 @@ from tbp_extract.errors import SourceError
 from tbp_extract.io.shards import ShardReader
 from tbp_extract.jpeg import decode_jpeg, jpeg_markers
 
-__all__ = ["CropGroup", "CropReader"]
+__all__ = ["CropGroup", "CropReader", "JpegFolder"]
 
 _ENDINGS = frozenset({".jpg", ".jpeg"})
 

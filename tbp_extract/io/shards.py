@@ -22,7 +22,7 @@ from tbp_extract.errors import OutputError, SourceError
 from tbp_extract.jpeg import decode_jpeg
 from tbp_extract.types import Release
 
-__all__ = ["ShardReader", "shard_image", "shard_name"]
+__all__ = ["ShardReader", "add_crop", "crop_layout", "shard_image", "shard_name", "stored_bytes"]
 
 MAX_OPEN_FILES: Final = 64
 MAX_JPEG_BYTES: Final = 1 << 26
@@ -67,20 +67,33 @@ def _build(ids: list[str], jpegs: tuple[bytes, ...]) -> bytes:
     step_bytes = sum(map(len, jpegs)) + len(jpegs) * _STRUCTURE_BYTES_A_CROP + _ROOM_BYTES
     access.set_fapl_core(step_bytes, False)
     access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
-    layout = h5p.create(h5p.DATASET_CREATE)
-    layout.set_layout(h5d.CONTIGUOUS)
-    layout.set_obj_track_times(False)
+    layout = crop_layout()
     file = h5f.create(b"shard", h5f.ACC_TRUNC, fapl=access)
     try:
         for name, jpeg in zip(ids, jpegs, strict=True):
-            _add(file, layout, name, jpeg)
+            add_crop(file, layout, name, jpeg)
         h5f.flush(file)
         return bytes(file.get_file_image())
     finally:
         file.close()
 
 
-def _add(file: h5f.FileID, layout: h5p.PropDCID, name: str, jpeg: bytes) -> None:
+def crop_layout() -> h5p.PropDCID:
+    """How each crop lies in a file: in one plain piece, without a time."""
+    layout = h5p.create(h5p.DATASET_CREATE)
+    layout.set_layout(h5d.CONTIGUOUS)
+    layout.set_obj_track_times(False)
+    return layout
+
+
+def add_crop(file: h5f.FileID, layout: h5p.PropDCID, name: str, jpeg: bytes) -> None:
+    """Put one crop into a file, as a null-padded string of fixed length.
+
+    Raises
+    ------
+    OutputError
+        If it does not end in FFD9.
+    """
     if not jpeg.endswith(_JPEG_END):
         # Readers strip NULs from the end of a fixed-length string.
         raise OutputError("a crop must end in FFD9 to survive in a null-padded string")
@@ -97,11 +110,11 @@ def _check_image(image: bytes, ids: list[str], jpegs: tuple[bytes, ...]) -> None
         if list(file) != sorted(ids):
             raise OutputError("a shard does not hold the crops that were put into it")
         for name, jpeg in zip(ids, jpegs, strict=True):
-            if _stored_bytes(file, name) != jpeg:
+            if stored_bytes(file, name) != jpeg:
                 raise OutputError("a crop in a shard differs from the one that was put into it")
 
 
-def _stored_bytes(file: h5py.File, name: str) -> bytes:
+def stored_bytes(file: h5py.File, name: str) -> bytes:
     """Read one crop, and only from this very file."""
     if file.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise SourceError("expected a crop inside the shard, got a link to elsewhere")
@@ -193,7 +206,7 @@ class ShardReader:
         SourceError
             If what bears the id is not a crop stored in the shard itself.
         """
-        return _stored_bytes(self._file(self._shard_of[isic_id]), isic_id)
+        return stored_bytes(self._file(self._shard_of[isic_id]), isic_id)
 
     def _take_in(self, index: int) -> None:
         names = list(self._file(index))

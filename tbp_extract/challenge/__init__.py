@@ -1,0 +1,1 @@
+"""From the releases of several centres to the files of a challenge."""
