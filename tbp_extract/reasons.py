@@ -25,6 +25,9 @@ class GateReason(StrEnum):
     BACKGROUND = "background"
     """More of the crop shows no skin than is allowed."""
 
+    UNPLACED = "unplaced"
+    """On a scan that may show a face or a trunk, and whose shape does not tell where."""
+
     STITCHED = "stitched"
     """With it, the crops of this body part would join into too large a view."""
 
@@ -50,6 +53,7 @@ class DropReason(StrEnum):
     HELD_CLOTHING = "held_clothing"
     HELD_NAIL = "held_nail"
     HELD_BACKGROUND = "held_background"
+    HELD_UNPLACED = "held_unplaced"
     HELD_STITCHED = "held_stitched"
 
     # Never released, by the settings of the crop gate.
@@ -62,6 +66,7 @@ class DropReason(StrEnum):
     BARRED_CLOTHING = "barred_clothing"
     BARRED_NAIL = "barred_nail"
     BARRED_BACKGROUND = "barred_background"
+    BARRED_UNPLACED = "barred_unplaced"
     BARRED_STITCHED = "barred_stitched"
 
     REFUSED = "refused"

@@ -26,7 +26,7 @@ BASE = {
     "config",
     "jpeg",
 }
-PARTS = {"geometry", "crop", "measure", "deidentify", "detect", "io"}
+PARTS = {"geometry", "crop", "measure", "gate", "deidentify", "detect", "io"}
 WHOLES = {"pipeline", "challenge", "report", "review", "phantom", "verify"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jpeg": {"config", "errors"},
     **{unit: BASE for unit in PARTS},
     "crop": BASE | {"geometry"},
+    "gate": BASE | {"geometry", "measure"},
     "detect": BASE | {"geometry", "crop", "measure"},
     "testing": BASE | {"geometry", "detect"},
     **{unit: BASE | PARTS for unit in WHOLES},

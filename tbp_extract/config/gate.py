@@ -26,6 +26,7 @@ class GateConfig(Section):
     clothing: Policy = "hold"
     nail: Policy = "hold"
     background: Policy = "hold"
+    unplaced: Policy = "hold"
     stitched: Policy = "hold"
 
     max_uncovered_share: Share = 0.5

@@ -54,6 +54,9 @@ class BodyParts:
 
     facing: Facing
 
+    frame: Frame | None = None
+    """Landmarks of the body; ``None`` where the shape shows none."""
+
 
 def label_body_parts(surface: Surface) -> BodyParts:
     """Find the body part of every face of a standing person.
@@ -92,7 +95,7 @@ def label_body_parts(surface: Surface) -> BodyParts:
         ahead = np.where(np.abs(look) < LEAST_LOOK, np.nan, look)
     skin = Skin(part, points, ahead, _border(surface, frame.yaw_deg))
     location, confidence = divide(skin, frame)
-    return BodyParts(location, confidence, frame.facing)
+    return BodyParts(location, confidence, frame.facing, frame)
 
 
 def locate_lesions(parts: BodyParts, face: NDArray[np.integer]) -> dict[str, NDArray[Any]]:

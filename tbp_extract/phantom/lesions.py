@@ -94,6 +94,9 @@ class Stamp:
     skin_lightness: float | None
     """L* of the skin that the offset was measured on; ``None``: the offset applies as it is."""
 
+    opaque: bool = False
+    """Whether ``offset_lab`` is the colour itself, whatever the skin's."""
+
     @property
     def reach_mm(self) -> float:
         """Half the side of the square that holds the stamp."""

@@ -13,9 +13,10 @@ from tbp_extract.kernels.paint import list_texels, mark_covered, spread_area
 from tbp_extract.phantom.colour import lab_to_rgb, rgb_to_lab
 from tbp_extract.phantom.lesions import Lesion, Stamp, make_stamp
 from tbp_extract.phantom.sites import Sites
+from tbp_extract.phantom.stickers import Sticker, draw_sticker
 from tbp_extract.types import CropFrames, Patches, Scan, Surface
 
-__all__ = ["Planted", "Truth", "plant_lesions"]
+__all__ = ["Planted", "Truth", "plant_lesions", "plant_stickers"]
 
 _PAD_PX = 3.0
 _LEAST_LIGHTNESS = 3.0
@@ -94,14 +95,46 @@ def plant_lesions(
         raise ConfigError(f"expected a place for each of {len(lesions)} lesions, got {len(sites)}")
     if (scan.face_page[sites.face] < 0).any():
         raise ConfigError("a lesion's place lies on a face without texture")
-    painted = replace(scan, atlas=tuple(page.copy() for page in scan.atlas))
-    shades = tuple(np.zeros(page.shape[:2], np.uint8) for page in scan.atlas) if masks else ()
     texel = surface.texel_mm[surface.faces[sites.face]].mean(axis=1)
-    canvas = _Canvas.of(painted, surface, shades)
     stamps = [
         make_stamp(lesion, texel_mm=float(size))
         for lesion, size in zip(lesions, texel, strict=True)
     ]
+    return _paint(scan, surface, sites, stamps, [lesion.kind.value for lesion in lesions], masks)
+
+
+def plant_stickers(
+    scan: Scan, surface: Surface, sites: Sites, stickers: Sequence[Sticker]
+) -> Planted:
+    """Paint what does not belong on skin onto the pages of a scan.
+
+    Parameters
+    ----------
+    scan, surface, sites
+        As in `plant_lesions`.
+    stickers : sequence of Sticker
+        N of them.
+
+    Returns
+    -------
+    Planted
+        The truth's contrast is that to the skin underneath.
+    """
+    stamps = [draw_sticker(sticker) for sticker in stickers]
+    return _paint(scan, surface, sites, stamps, [s.kind.value for s in stickers], masks=False)
+
+
+def _paint(
+    scan: Scan,
+    surface: Surface,
+    sites: Sites,
+    stamps: Sequence[Stamp],
+    kinds: Sequence[str],
+    masks: bool,
+) -> Planted:
+    painted = replace(scan, atlas=tuple(page.copy() for page in scan.atlas))
+    shades = tuple(np.zeros(page.shape[:2], np.uint8) for page in scan.atlas) if masks else ()
+    canvas = _Canvas.of(painted, surface, shades)
     area, contrast = np.zeros(len(stamps)), np.zeros((len(stamps), 3))
     for number, patch in _patches(surface, sites, stamps):
         area[number] = canvas.area_mm2(patch, stamps[number])
@@ -113,7 +146,7 @@ def plant_lesions(
         long_mm=np.array([stamp.long_mm for stamp in stamps]),
         short_mm=np.array([stamp.short_mm for stamp in stamps]),
         contrast_lab=contrast,
-        kind=tuple(lesion.kind.value for lesion in lesions),
+        kind=tuple(kinds),
     )
     return Planted(painted, truth, shades)
 
@@ -237,7 +270,8 @@ class _Canvas:
         shrink = 1.0
         if stamp.skin_lightness is not None and len(old):
             shrink = min(1.0, float(np.median(old[:, 0])) / stamp.skin_lightness)
-        new = old + alpha[:, None] * offset * shrink
+        change = offset - old if stamp.opaque else offset * shrink
+        new = old + alpha[:, None] * change
         new[:, 0] = np.clip(new[:, 0], _LEAST_LIGHTNESS, 100.0)
         after = np.round(lab_to_rgb(new)).astype(np.uint8)
         after = np.where(alpha[:, None] > 0.0, after, before)
