@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["DropReason", "EmptyReason", "GateReason"]
+__all__ = ["Decision", "DropReason", "EmptyReason", "GateReason"]
 
 
 class GateReason(StrEnum):
@@ -89,3 +89,10 @@ class EmptyReason(StrEnum):
     """There were finds or listed lesions, and each was dropped with its own reason."""
 
     EMPTY_LIST = "empty_list"
+
+
+class Decision(StrEnum):
+    """What a reviewer says of a crop that was held back."""
+
+    APPROVE = "approve"
+    REJECT = "reject"

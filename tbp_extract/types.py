@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.reasons import DropReason, EmptyReason, GateReason
+from tbp_extract.reasons import Decision, DropReason, EmptyReason, GateReason
 
 __all__ = [
     "CandidateSource",
     "Candidates",
     "CropBatch",
     "CropFrames",
+    "Decision",
     "DropReason",
     "Drops",
     "EmptyReason",

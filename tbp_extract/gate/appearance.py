@@ -126,7 +126,7 @@ def appearance_reasons(
             GateReason.CLOTHING,
         )
     }
-    lab = rgb_to_lab(np.stack([_shrunk(pixels, batch.frames.extent_mm) for pixels in batch.pixels]))
+    lab = _seen_lab(batch)
     for row in range(len(batch)):
         sight = _look(lab[row], batch.covered[row])
         if sight is None:
@@ -160,9 +160,13 @@ class _Sight:
     """Of the crop's border."""
 
 
-def _shrunk(pixels: NDArray[np.uint8], extent_mm: float) -> NDArray[np.uint8]:
-    size = (max(round(extent_mm * PX_PER_MM), 16),) * 2
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+def _seen_lab(batch: CropBatch) -> NDArray[np.float32]:
+    """(N, S, S, 3) CIELAB at the gate's own sampling."""
+    side = max(round(batch.frames.extent_mm * PX_PER_MM), 16)
+    shrunk = np.empty((len(batch), side, side, 3), np.uint8)
+    for row, pixels in enumerate(batch.pixels):
+        shrunk[row] = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    return rgb_to_lab(shrunk)
 
 
 def _look(lab: NDArray[np.float32], covered: NDArray[np.bool_]) -> _Sight | None:

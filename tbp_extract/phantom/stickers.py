@@ -70,7 +70,7 @@ def draw_sticker(sticker: Sticker) -> Stamp:
     picture = _Picture.blank()
     _DRAW[sticker.kind](picture, rng)
     turned = _turned(picture, float(rng.uniform(0.0, 360.0)))
-    alpha = cv2.GaussianBlur(turned.alpha, (0, 0), _SOFT_PX)
+    alpha = np.asarray(cv2.GaussianBlur(turned.alpha, (0, 0), _SOFT_PX), np.float32)
     return Stamp(
         alpha=alpha,
         offset_lab=rgb_to_lab(turned.rgb).astype(np.float32),
@@ -183,4 +183,5 @@ def _turned(picture: _Picture, angle_deg: float) -> _Picture:
     turn = cv2.getRotationMatrix2D((middle, middle), angle_deg, 1.0)
     size = (SIDE_PX, SIDE_PX)
     rgb = cv2.warpAffine(picture.rgb, turn, size, borderMode=cv2.BORDER_REPLICATE)
-    return _Picture(np.asarray(rgb, np.uint8), cv2.warpAffine(picture.alpha, turn, size))
+    alpha = cv2.warpAffine(picture.alpha, turn, size)
+    return _Picture(np.asarray(rgb, np.uint8), np.asarray(alpha, np.float32))

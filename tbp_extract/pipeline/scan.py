@@ -2,8 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from tbp_extract.columns import NOTED_COLUMNS
 from tbp_extract.config import Config
 from tbp_extract.crop import extract_crops, frame_crops
-from tbp_extract.deidentify import link, release, scan_pseudonym
-from tbp_extract.detect import Found, drop
+from tbp_extract.deidentify import lesion_pseudonym, link, release, scan_pseudonym
+from tbp_extract.detect import drop
 from tbp_extract.detect.tags import TAG_MATCH
+from tbp_extract.gate import Verdict
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.scan import read_scan
@@ -23,9 +25,12 @@ from tbp_extract.measure import add_context, measure_lesions
 from tbp_extract.measure.location import BodyParts, add_locations, label_body_parts
 from tbp_extract.measure.place import add_places
 from tbp_extract.pipeline.find import find_lesions
+from tbp_extract.pipeline.hold import Flags, Gate, held_files
 from tbp_extract.types import (
     Candidates,
     CropBatch,
+    CropFrames,
+    Decision,
     DropReason,
     Drops,
     EmptyReason,
@@ -71,14 +76,27 @@ class ScanResult:
 class _Crops:
     """Crops of one scan in the making."""
 
-    candidate: NDArray[np.int32]
-    position_mm: NDArray[np.float64]
+    frames: CropFrames
     table: LesionTable
     jpegs: tuple[bytes, ...]
+    flags: Flags
+
+    def chosen(self, rows: NDArray[np.integer]) -> "_Crops":
+        return _Crops(
+            frames=_frames_at(self.frames, rows),
+            table=LesionTable({name: v[rows] for name, v in self.table.columns.items()}),
+            jpegs=tuple(self.jpegs[row] for row in rows),
+            flags={reason: held[rows] for reason, held in self.flags.items()},
+        )
 
 
 def process_scan(
-    ref: ScanRef, config: Config, key: ReleaseKey, *, folder: ScanFolder
+    ref: ScanRef,
+    config: Config,
+    key: ReleaseKey,
+    *,
+    folder: ScanFolder,
+    decisions: Mapping[str, Decision] = MappingProxyType({}),
 ) -> ScanResult:
     """Take one scan from its files to a de-identified release.
 
@@ -90,6 +108,8 @@ def process_scan(
     folder : ScanFolder
         Through which every file of the scan is read. It knows afterwards what was read, even
         where the scan failed.
+    decisions : mapping, optional
+        What a reviewer said of crops that were held back, by id.
 
     Returns
     -------
@@ -103,29 +123,43 @@ def process_scan(
     ReleaseError
         If something private would leave.
     """
+    name = scan_pseudonym(key, ref.scan_id)
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)
     found = find_lesions(ref, scan, surface, config, folder)
     n_found = len(found.candidates) + len(found.drops)
     candidates = found.candidates
-    body = _body_parts(surface, scan_pseudonym(key, ref.scan_id))
-    crops = _cut(scan, surface, candidates, body, config)
-    found = _with_uncovered(found, surface, crops.candidate)
-    lesion_ids = [candidates.lesion_id[i] for i in crops.candidate]
+    body = _body_parts(surface, name)
+    gate = Gate.of(scan, surface, body, config)
+    crops = _cut(scan, gate, candidates, config)
+    ids = [
+        lesion_pseudonym(key, ref.scan_id, candidates.lesion_id[i]) for i in crops.frames.candidate
+    ]
+    verdicts = gate.judge(crops.flags, crops.frames, ids, decisions)
+    found = drop(found, _reasons(len(candidates), crops.frames.candidate, verdicts), surface)
+    attachments = held_files(name, ids, crops.jpegs, verdicts)
+    crops = crops.chosen(np.flatnonzero([verdict.drop is None for verdict in verdicts]))
+    candidate, position_mm = crops.frames.candidate, crops.frames.origin_mm
+    lesion_ids = [candidates.lesion_id[i] for i in candidate]
     noted = {
-        name: candidates.extra[name][crops.candidate].tolist()
+        name: candidates.extra[name][candidate].tolist()
         for name in NOTED_COLUMNS
         if name in candidates.extra
     }
     return ScanResult(
         release=release(
-            crops.table, crops.jpegs, lesion_ids=lesion_ids, ref=ref, key=key, config=config
+            add_context(crops.table, position_mm),
+            crops.jpegs,
+            lesion_ids=lesion_ids,
+            ref=ref,
+            key=key,
+            config=config,
         ),
         linkage=link(
             lesion_ids=lesion_ids,
             noted=noted,
             jpegs=crops.jpegs,
-            position_mm=crops.position_mm,
+            position_mm=position_mm,
             ref=ref,
             key=key,
         ),
@@ -133,13 +167,18 @@ def process_scan(
         empty=found.empty,
         found=n_found,
         tags=Counter(noted.get(TAG_MATCH, ())),
+        attachments=attachments,
     )
 
 
-def _with_uncovered(found: Found, surface: Surface, exported: NDArray[np.int32]) -> Found:
-    """Drop the candidates whose crop shows no skin at its centre."""
-    seen = np.isin(np.arange(len(found.candidates)), exported)
-    return drop(found, [None if s else DropReason.UNCOVERED for s in seen], surface)
+def _reasons(
+    count: int, candidate: NDArray[np.int32], verdicts: Sequence[Verdict]
+) -> list[DropReason | None]:
+    """Reasons of N candidates: no skin at the crop's centre, else what the gate says."""
+    reasons: list[DropReason | None] = [DropReason.UNCOVERED] * count
+    for index, verdict in zip(candidate, verdicts, strict=True):
+        reasons[index] = verdict.drop
+    return reasons
 
 
 def _body_parts(surface: Surface, scan: str) -> BodyParts:
@@ -149,38 +188,57 @@ def _body_parts(surface: Surface, scan: str) -> BodyParts:
     return body
 
 
-def _cut(
-    scan: Scan, surface: Surface, candidates: Candidates, body: BodyParts, config: Config
-) -> _Crops:
+def _cut(scan: Scan, gate: Gate, candidates: Candidates, config: Config) -> _Crops:
     """Crop, measure and encode batch by batch: only JPEG bytes pile up."""
-    parts = []
+    surface, parts = gate.surface, []
     for frames in frame_crops(surface, candidates, config.crop):
         batch = extract_crops(scan, surface, frames, projection=config.crop.projection)
-        parts.append(_encode(candidates, batch, body, config))
-    names = parts[0].table.columns.keys()
-    position_mm = np.concatenate([part.position_mm for part in parts])
-    table = LesionTable(
-        {name: np.concatenate([part.table.columns[name] for part in parts]) for name in names}
+        parts.append(_encode(candidates, batch, gate, config))
+    crops = _joined(parts)
+    frames = crops.frames
+    table = add_places(
+        crops.table, surface, gate.body, face=frames.face, position_mm=frames.origin_mm
     )
-    candidate = np.concatenate([part.candidate for part in parts])
-    face = candidates.face[candidate]
-    table = add_places(table, surface, body, face=face, position_mm=position_mm)
-    return _Crops(
-        candidate=candidate,
-        position_mm=position_mm,
-        table=add_context(table, position_mm),
-        jpegs=tuple(jpeg for part in parts for jpeg in part.jpegs),
-    )
+    return replace(crops, table=table)
 
 
-def _encode(candidates: Candidates, batch: CropBatch, body: BodyParts, config: Config) -> _Crops:
+def _encode(candidates: Candidates, batch: CropBatch, gate: Gate, config: Config) -> _Crops:
     """Measure and encode the crops of a batch that show skin at their centre."""
     centre = batch.frames.size_px // 2
     kept = np.flatnonzero(batch.covered[:, centre, centre])
-    table = add_locations(measure_lesions(candidates, batch), body, batch.frames.face)
+    table = add_locations(measure_lesions(candidates, batch), gate.body, batch.frames.face)
+    flags = gate.flag(batch)
     return _Crops(
-        candidate=batch.frames.candidate[kept],
-        position_mm=batch.frames.origin_mm[kept],
+        frames=_frames_at(batch.frames, kept),
         table=LesionTable({name: values[kept] for name, values in table.columns.items()}),
         jpegs=tuple(encode_jpeg(batch.pixels[row], config.jpeg) for row in kept),
+        flags={reason: rows[kept] for reason, rows in flags.items()},
+    )
+
+
+def _joined(parts: Sequence[_Crops]) -> _Crops:
+    """Crops of all batches together; they share their extent, not their size in pixels."""
+    frames = [part.frames for part in parts]
+    names = parts[0].table.columns.keys()
+    return _Crops(
+        frames=replace(
+            frames[0],
+            candidate=np.concatenate([f.candidate for f in frames]),
+            face=np.concatenate([f.face for f in frames]),
+            origin_mm=np.concatenate([f.origin_mm for f in frames]),
+            axes=np.concatenate([f.axes for f in frames]),
+        ),
+        table=LesionTable({n: np.concatenate([p.table.columns[n] for p in parts]) for n in names}),
+        jpegs=tuple(jpeg for part in parts for jpeg in part.jpegs),
+        flags={r: np.concatenate([p.flags[r] for p in parts]) for r in parts[0].flags},
+    )
+
+
+def _frames_at(frames: CropFrames, rows: NDArray[np.integer]) -> CropFrames:
+    return replace(
+        frames,
+        candidate=frames.candidate[rows],
+        face=frames.face[rows],
+        origin_mm=frames.origin_mm[rows],
+        axes=frames.axes[rows],
     )

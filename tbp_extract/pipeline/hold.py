@@ -1,0 +1,133 @@
+"""Crops that may identify a person are held back from the release, and queued for review."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.config import Config, GateConfig
+from tbp_extract.gate import (
+    Verdict,
+    appearance_reasons,
+    beyond_union,
+    judge,
+    region_reasons,
+    skin_palette,
+)
+from tbp_extract.io.review import ReviewRow, review_bytes
+from tbp_extract.measure.location import LOCATIONS, BodyParts
+from tbp_extract.types import (
+    CropBatch,
+    CropFrames,
+    Decision,
+    GateReason,
+    Scan,
+    Surface,
+)
+
+__all__ = ["Flags", "Gate", "held_files"]
+
+Flags = Mapping[GateReason, NDArray[np.bool_]]
+"""(N,) bool by reason."""
+
+HEAD = LOCATIONS.index("Head & Neck")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """The crop gate of one scan."""
+
+    surface: Surface
+    body: BodyParts
+    palette: NDArray[np.float64]
+    config: GateConfig
+
+    @classmethod
+    def of(cls, scan: Scan, surface: Surface, body: BodyParts, config: Config) -> "Gate":
+        """Make the gate for a scan."""
+        return cls(surface, body, skin_palette(scan, surface), config.gate)
+
+    def flag(self, batch: CropBatch) -> Flags:
+        """Tell what about each crop of a batch may identify the person."""
+        frames = batch.frames
+        regions = region_reasons(
+            self.surface,
+            self.body,
+            face=frames.face,
+            position_mm=frames.origin_mm,
+            extent_mm=frames.extent_mm,
+        )
+        looks = appearance_reasons(
+            batch,
+            self.palette,
+            head=self.body.face_location[frames.face] == HEAD,
+            max_uncovered_share=self.config.max_uncovered_share,
+        )
+        nothing = np.zeros(len(batch), np.bool_)
+        return {
+            reason: regions.get(reason, nothing) | looks.get(reason, nothing)
+            for reason in (*regions, *looks)
+        }
+
+    def judge(
+        self,
+        flags: Flags,
+        frames: CropFrames,
+        ids: Sequence[str],
+        decisions: Mapping[str, Decision],
+    ) -> list[Verdict]:
+        """Say what becomes of all crops of the scan.
+
+        Parameters
+        ----------
+        flags : mapping
+            Of all batches together.
+        frames : CropFrames
+            N crops.
+        ids : sequence of str
+            N released ids: keyed hashes, so their order is nobody's choice.
+        decisions : mapping
+            The reviewer's, by id.
+        """
+        said = [decisions.get(isic_id) for isic_id in ids]
+        first = judge(flags, self.config, said)
+        if self.config.stitched == "allow":
+            return first
+        passed = [row for row, verdict in enumerate(first) if verdict.drop is None]
+        beyond = beyond_union(
+            self.surface,
+            self.body,
+            frames,
+            sorted(passed, key=ids.__getitem__),
+            max_share=self.config.max_union_share,
+        )
+        return judge({**flags, GateReason.STITCHED: beyond}, self.config, said)
+
+
+def held_files(
+    scan: str, ids: Sequence[str], jpegs: Sequence[bytes], verdicts: Sequence[Verdict]
+) -> dict[str, bytes]:
+    """Private files for the reviewer: each held crop, and a list of those of this scan.
+
+    Parameters
+    ----------
+    scan : str
+        Pseudonym.
+    ids, jpegs, verdicts : sequence
+        N crops.
+    """
+    rows = [
+        ReviewRow(isic_id, scan, tuple(map(str, verdict.reasons)), verdict.decision)
+        for isic_id, verdict in zip(ids, verdicts, strict=True)
+        if verdict.is_held
+    ]
+    if not rows:
+        return {}
+    listed = {row.isic_id for row in rows}
+    crops = {
+        f"{isic_id}.jpg": jpeg
+        for isic_id, jpeg in zip(ids, jpegs, strict=True)
+        if isic_id in listed
+    }
+    return {**crops, f"{scan}.csv": review_bytes(rows)}
