@@ -43,6 +43,34 @@ class DropReason(StrEnum):
     REJECTED = "rejected"
     """By a detector that has no closer word for it."""
 
+    # What the built-in detector takes a find for that is no lesion.
+    EYE_OR_MOUTH = "eye_or_mouth"
+    EAR = "ear"
+    BROW = "brow"
+    SCALP = "scalp"
+    NIPPLE = "nipple"
+    NAVEL = "navel"
+    NAIL = "nail"
+    GENITAL = "genital"
+    MUCOSA = "mucosa"
+    HAIR = "hair"
+    GLARE = "glare"
+    FOLD = "fold"
+    SEAM = "seam"
+    SKIN_BORDER = "skin_border"
+    """At the edge of the scanned skin, or of clothing."""
+
+    STRAIGHT_EDGE = "straight_edge"
+    """Has corners: writing, a ruler, a patch."""
+
+    SHADING = "shading"
+    """Part of a larger dark area: open on one side."""
+
+    BLURRED = "blurred"
+    """Has no rim."""
+
+    FAINT = "faint"
+
     # Held back by the crop gate until a reviewer decides.
     HELD_FACE = "held_face"
     HELD_GENITAL = "held_genital"

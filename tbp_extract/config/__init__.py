@@ -3,7 +3,7 @@
 from tbp_extract.config.base import Axis, Unit
 from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.config.crop import CropConfig, JpegConfig
-from tbp_extract.config.detect import DetectConfig
+from tbp_extract.config.detect import BlobConfig, DetectConfig
 from tbp_extract.config.gate import GateConfig, Policy
 from tbp_extract.config.read import parse_config, parse_settings, read_config, read_settings
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
@@ -12,6 +12,7 @@ from tbp_extract.config.whole import Config
 
 __all__ = [
     "Axis",
+    "BlobConfig",
     "ChallengeConfig",
     "Config",
     "CropConfig",

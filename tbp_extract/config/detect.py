@@ -6,7 +6,14 @@ from pydantic import Field, model_validator
 
 from tbp_extract.config.base import Positive, Section
 
-__all__ = ["DetectConfig"]
+__all__ = ["BlobConfig", "DetectConfig"]
+
+
+class BlobConfig(Section):
+    """The built-in detector."""
+
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Finds less likely to be a lesion are dropped (``docs/detection.md``, operating points)."""
 
 
 class DetectConfig(Section):
@@ -27,6 +34,8 @@ class DetectConfig(Section):
 
     min_diameter_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.5
     """A find that is smaller is dropped; a listed lesion never is for its size."""
+
+    blob: BlobConfig = BlobConfig()
 
     @model_validator(mode="after")
     def _check(self) -> "DetectConfig":

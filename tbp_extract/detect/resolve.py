@@ -60,7 +60,14 @@ def _listed(config: Config, given: Given) -> Detector:
     return Listed(given.lesions, config.lesions)
 
 
-_MAKERS: Mapping[str, Callable[[Config, Given], Detector]] = {"listed": _listed}
+def _blob(config: Config, _: Given) -> Detector:
+    # Found late: its forest and kernels are for those who use it.
+    from tbp_extract.detect.blob import Blob
+
+    return Blob(config.detect.blob)
+
+
+_MAKERS: Mapping[str, Callable[[Config, Given], Detector]] = {"blob": _blob, "listed": _listed}
 
 BUILT_IN: Final = tuple(sorted(_MAKERS))
 """Names of the detectors that come with the package."""

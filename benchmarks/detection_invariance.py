@@ -1,0 +1,150 @@
+"""Whether the built-in detector finds the same on the same skin, however it is handed over.
+
+    python -m benchmarks.detection_invariance [--lesions 300]
+
+One planted body of each tone in the ``test`` half: moved and turned, with another UV layout (cut
+along a grid into new charts, each turned by an angle of its own, shrunk and shuffled), written as
+OBJ and as GLB, and lit by 0.7 and 1.3 times the light. Finds are the same if they lie within 1 mm
+of each other; the share counts those of both runs.
+"""
+
+import argparse
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from benchmarks.detection_scenes import HALVES, bare_body, photos_of, plant, toned
+from benchmarks.machine import machine_facts, write_result
+from tbp_extract.config import Config
+from tbp_extract.detect import without_small
+from tbp_extract.detect.blob import Blob
+from tbp_extract.geometry import build_surface, corner_rowcol, point_positions
+from tbp_extract.io.gutter import fill_gutters
+from tbp_extract.io.scan import read_scan, scan_ref
+from tbp_extract.kernels import raster
+from tbp_extract.phantom.write import MeshFormat, write_scan
+from tbp_extract.types import Scan
+from tbp_extract.uv import rowcol_to_uv
+
+SAME_MM = 1.0
+YAW_DEG, SHIFT_MM = 23.0, (137.0, 41.0, -260.0)
+GRID = 8
+SHRINK = 0.66
+LIGHT = (0.7, 0.85, 1.15, 1.3)
+
+
+def main() -> None:
+    """Compare, print and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lesions", type=int, default=300)
+    options = parser.parse_args()
+    result: dict[str, Any] = {"machine": machine_facts()}
+    for number, name in enumerate(HALVES["test"]):
+        bare = bare_body(name)
+        photos = photos_of("test")
+        scan, _ = plant(
+            bare, build_surface(bare), photos, count=options.lesions, seed=3000 + number
+        )
+        result[name] = compared(scan)
+        print(json.dumps({name: result[name]}, indent=1), flush=True)
+    write_result("detection_invariance", result)
+
+
+def compared(scan: Scan) -> dict[str, Any]:
+    """Share of finds that stay, by what was changed."""
+    first = finds(scan)
+    out: dict[str, Any] = {"finds": len(first)}
+    turned = finds(replace(scan, vertices_mm=moved(scan.vertices_mm)))
+    out["moved and turned"] = same(moved(first), turned)
+    out["another UV layout"] = same(first, finds(relaid(scan)))
+    for light in LIGHT:
+        out[f"light x{light:g}"] = same(first, finds(toned(scan, (light,) * 3)))
+    with tempfile.TemporaryDirectory() as folder:
+        obj, glb = (
+            finds(read_scan(scan_ref(write_scan(Path(folder) / form, "body", scan,
+                                                mesh_format=form), unit=unit)))
+            for form, unit in ((MeshFormat.OBJ, "mm"), (MeshFormat.GLB, None))
+        )  # fmt: skip
+    out["OBJ or GLB"] = same(obj, glb)
+    out["in memory or as OBJ with JPEG pages"] = same(first, obj)
+    return out
+
+
+def finds(scan: Scan) -> NDArray[np.float64]:
+    """Where the detector's finds lie."""
+    surface, config = build_surface(scan), Config().detect
+    found = Blob(config.blob).detect(scan, surface)
+    kept = without_small(found, config.min_diameter_mm, surface).candidates
+    return point_positions(surface, kept.face, kept.barycentric)
+
+
+def same(one: NDArray[np.float64], two: NDArray[np.float64]) -> dict[str, Any]:
+    """Share of the finds of both that the other has too, and how far those lie apart."""
+    if len(one) == 0 or len(two) == 0:
+        return {"share": float(len(one) == len(two)), "finds": [len(one), len(two)]}
+    away = np.atleast_1d(cKDTree(two).query(one)[0])
+    back = np.atleast_1d(cKDTree(one).query(two)[0])
+    both = int((away < SAME_MM).sum() + (back < SAME_MM).sum())
+    return {
+        "share": round(both / (len(one) + len(two)), 4),
+        "finds": [len(one), len(two)],
+        "median distance mm": round(float(np.median(away[away < SAME_MM])), 4),
+    }
+
+
+def moved(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn about the vertical and shift."""
+    c, s = np.cos(np.radians(YAW_DEG)), np.sin(np.radians(YAW_DEG))
+    return np.asarray(points @ np.array(((c, 0, -s), (0, 1, 0), (s, 0, c))) + SHIFT_MM)
+
+
+def relaid(scan: Scan) -> Scan:
+    """Lay the faces of a scan's first page out anew and draw that page from the old one."""
+    page = scan.atlas[0]
+    size = np.array(page.shape[:2])
+    old = corner_rowcol(scan, np.arange(len(scan.faces)))
+    cell_px = size / GRID
+    cell = np.clip((old.mean(axis=1) // cell_px).astype(np.int64), 0, GRID - 1)
+    number = cell[:, 0] * GRID + cell[:, 1]
+    rng = np.random.default_rng(0)
+    goal = rng.permutation(GRID * GRID)[number]
+    angle = rng.uniform(0.0, 2.0 * np.pi, GRID * GRID)[number]
+    way = (old - ((cell + 0.5) * cell_px)[:, None]) * SHRINK
+    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    new = np.stack((c * way[..., 0] - s * way[..., 1], s * way[..., 0] + c * way[..., 1]), axis=-1)
+    new += (np.stack((goal // GRID, goal % GRID), axis=1) + 0.5)[:, None] * cell_px
+    uv = rowcol_to_uv(new, size).astype(np.float32)
+    out = np.zeros_like(page)
+    _draw(page, old, new, out)
+    pages = (out,)
+    fill_gutters(pages, uv, scan.face_page)
+    return replace(scan, wedge_uv=uv, atlas=pages)
+
+
+def _draw(
+    page: NDArray[np.uint8],
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    out: NDArray[np.uint8],
+) -> None:
+    n, side = len(new), len(page)
+    maps, density = np.empty((n, 2, 3)), np.empty(n)
+    raster.texel_maps(new, old, maps, density)
+    # Faces that overlap in the new layout would hide each other: they must not.
+    shown = np.empty((1, side, side), np.int32)
+    raster.cover(
+        np.array((0, n)), new, np.zeros((n, 3)), np.ones(n, np.bool_), 0.5,
+        np.empty((side, side), np.float32), shown,
+    )  # fmt: skip
+    place = np.zeros(1, np.intp)
+    raster.shade(page, 0, np.zeros(n, np.int16), maps, shown, place, out[None])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The built-in detector: dark spots on flat views of the skin, told from what is no lesion.
+
+1. Surface tiles show the whole skin in true millimetres (`tiles`).
+2. Spots of 2 to 20 mm are maxima of differences of Gaussians in optical density, which exposure
+   only shifts (`spots`).
+3. Each is looked at twice, straight on and at its own scale: outline, size, looks (`describe`).
+4. Boosted trees give its probability of being a lesion; what is dropped gets a word (`judge`),
+   from where on the body it lies if that says more (`places`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from tbp_extract.config import BlobConfig
+from tbp_extract.detect import Found, nothing_found
+from tbp_extract.detect.blob.describe import Looks
+from tbp_extract.detect.blob.find import describe_spots
+from tbp_extract.detect.blob.judge import is_barred, load_forest, reasons_of, score_spots
+from tbp_extract.detect.blob.places import Place, places_of
+from tbp_extract.detect.blob.spots import kept_of_pairs
+from tbp_extract.detect.blob.surroundings import FEATURES
+from tbp_extract.types import (
+    Candidates,
+    CandidateSource,
+    DropReason,
+    Drops,
+    EmptyReason,
+    Scan,
+    Surface,
+)
+
+__all__ = ["Blob"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Finds pigmented and red lesions of 2 to 20 mm on skin of any tone."""
+
+    config: BlobConfig
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        """Find lesions; what stands out but is no lesion is dropped with a word for it."""
+        if not (scan.face_page >= 0).any():
+            return nothing_found(EmptyReason.NO_SKIN)
+        described = describe_spots(scan, surface)
+        looks, features = described.looks, described.features
+        if len(looks) == 0:
+            flat = described.texture <= 0.0
+            return nothing_found(EmptyReason.ONE_COLOUR if flat else EmptyReason.NO_FINDS)
+        score = score_spots(features, load_forest())
+        reasons = self._reasons(surface, looks, features, score)
+        likely = np.array([reason is None for reason in reasons])
+        rank = np.where(likely, 1.0 + score, score).astype(np.float64)
+        return _found(looks, score, kept_of_pairs(rank, _nested(looks, likely)), reasons)
+
+    def _reasons(
+        self,
+        surface: Surface,
+        looks: Looks,
+        features: NDArray[np.float32],
+        score: NDArray[np.float32],
+    ) -> list[DropReason | None]:
+        """``None`` for a lesion; for the rest a word."""
+        spots = looks.spots
+        bulge = features[:, FEATURES.index("bulge")].astype(np.float64)
+        places = places_of(surface, spots.xyz_mm, spots.face, spots.diameter_mm, bulge)
+        words = reasons_of(features)
+        barred = is_barred(features)
+        return [
+            None
+            if score[row] >= self.config.min_score and not barred[row] and not _bars(place)
+            else place.reason
+            if place is not None
+            else words[row]
+            for row, place in enumerate(places)
+        ]
+
+
+def _bars(place: Place | None) -> bool:
+    return place is not None and place.barred
+
+
+def _nested(looks: Looks, likely: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Pairs of likely lesions of which one has its centre in the other."""
+    spots = looks.spots
+    rows = np.flatnonzero(likely)
+    if len(rows) == 0:
+        return np.empty((0, 2), np.intp)
+    radius = 0.5 * spots.diameter_mm[rows]
+    xyz = spots.xyz_mm[rows]
+    pairs = cKDTree(xyz).query_pairs(float(radius.max()), output_type="ndarray")
+    away = np.linalg.norm(xyz[pairs[:, 0]] - xyz[pairs[:, 1]], axis=1)
+    return np.asarray(rows[pairs[away < 0.9 * radius[pairs].max(axis=1)]], np.intp)
+
+
+def _found(
+    looks: Looks,
+    score: NDArray[np.float32],
+    kept: NDArray[np.intp],
+    reasons: list[DropReason | None],
+) -> Found:
+    good = np.array([row for row in kept if reasons[row] is None], np.intp)
+    bad = np.array([row for row in kept if reasons[row] is not None], np.intp)
+    spots = looks.spots
+    candidates = Candidates(
+        face=spots.face[good].astype(np.int32),
+        barycentric=spots.barycentric[good],
+        diameter_mm=spots.diameter_mm[good].astype(np.float32),
+        score=score[good],
+        source=(CandidateSource.DETECTOR,) * len(good),
+        lesion_id=tuple(str(1 + k) for k in range(len(good))),
+        extra={},
+    )
+    drops = Drops(
+        lesion_id=tuple(str(1 + len(good) + k) for k in range(len(bad))),
+        reason=tuple(reason for row in bad if (reason := reasons[row]) is not None),
+        position_mm=spots.xyz_mm[bad],
+    )
+    return Found(candidates, drops, None if len(good) else EmptyReason.ALL_DROPPED)

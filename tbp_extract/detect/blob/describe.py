@@ -1,0 +1,141 @@
+"""A closer look at each spot: its outline, its size and what tells lesions from the rest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.detect.blob.spots import Spots, densities, density_tables
+from tbp_extract.detect.blob.views import Views, draw_views, levels_of, on_skin
+from tbp_extract.geometry import (
+    frame_points,
+    orthographic_patches,
+    point_positions,
+    straighten_frames,
+)
+from tbp_extract.kernels import blob as kernels
+from tbp_extract.types import CropFrames, Scan, Surface
+
+__all__ = ["LOOKS", "Looks", "look_at"]
+
+SIZE_PX = 65
+GUESS_PX = 16.0
+"""A view is so wide that the diameter looked for spans this many pixels."""
+
+FINEST_MM = 0.11
+"""Side of a pixel below which views are not made finer."""
+
+RIM_LEVEL = 0.42
+"""The outline runs at this share of the mean contrast inside. Half would split sharp edges exactly,
+but soft rims, which experts count as lesion, lie lower."""
+
+LEAST_CONTRAST = 0.10
+"""Natural logarithm of light: about deltaLBnorm 1.9; what is fainter is skin."""
+
+CHUNK = 96
+
+LOOKS = (
+    "contrast",
+    "contrast_to_noise",
+    "step_least",
+    "step_low",
+    "step_median",
+    "slope_low",
+    "slope_median",
+    "aspect",
+    "fullness",
+    "raggedness",
+    "skin_share",
+    "rim_share",
+    "shading",
+    "red_by_green",
+    "blue_by_green",
+    "glare",
+    "skin_red",
+    "skin_blue",
+)
+"""What `kernels.blob.describe` says of a spot, in its order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """N spots with their outlines measured; NaN where nothing was found."""
+
+    spots: Spots
+    """Centres of the outlines; ``diameter_mm`` is the longest diameter."""
+
+    short_mm: NDArray[np.float64]
+
+    values: NDArray[np.float32]
+    """(N, 18), in the order of `LOOKS`."""
+
+    def __len__(self) -> int:
+        return len(self.spots)
+
+    def at(self, index: NDArray[np.intp]) -> "Looks":
+        """Take some of them."""
+        return Looks(self.spots.at(index), self.short_mm[index], self.values[index])
+
+
+def look_at(levels: tuple[Scan, ...], surface: Surface, spots: Spots) -> Looks:
+    """Look straight at each spot, in a view that is four of its diameters wide."""
+    n = len(spots)
+    face, barycentric = spots.face.copy(), spots.barycentric.copy()
+    long_mm, short_mm = np.full(n, np.nan), np.full(n, np.nan)
+    values = np.full((n, len(LOOKS)), np.nan, np.float32)
+    for rows, frames in _frames(surface, spots):
+        patches = orthographic_patches(surface, frames, margin_mm=frames.mm_per_px)
+        level = levels_of(surface, frames.face, frames.mm_per_px, len(levels))
+        guess_px = float(spots.diameter_mm[rows[0]]) / frames.mm_per_px
+        for k in np.unique(level):
+            views_of = np.flatnonzero(level == k)
+            views = draw_views(levels[k], frames, patches, views_of)
+            shape, values[rows[views_of]] = _describe(views, guess_px)
+            long_mm[rows[views_of]] = shape[:, 2] * frames.mm_per_px
+            short_mm[rows[views_of]] = shape[:, 3] * frames.mm_per_px
+            known = np.flatnonzero(np.isfinite(shape[:, 0]))
+            row = views.row_at(known, shape[known, :2])
+            known, row = known[row >= 0], row[row >= 0]
+            there = rows[views_of[known]]
+            face[there], barycentric[there] = on_skin(patches, frames, row, shape[known, :2])
+    xyz = point_positions(surface, face, barycentric)
+    return Looks(Spots(face, barycentric, xyz, long_mm, spots.response), short_mm, values)
+
+
+def _describe(views: Views, guess_px: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    image, valid = densities(views)
+    shape = np.empty((len(image), 5))
+    values = np.empty((len(image), len(LOOKS)), np.float32)
+    kernels.describe(
+        views.pixels,
+        image,
+        valid,
+        density_tables(),
+        guess_px,
+        RIM_LEVEL,
+        LEAST_CONTRAST,
+        shape,
+        values,
+    )
+    return shape, values
+
+
+def _frames(surface: Surface, spots: Spots) -> Iterator[tuple[NDArray[np.intp], CropFrames]]:
+    """Frame views of one scale at a time, in steps of the square root of 2."""
+    step = np.round(2.0 * np.log2(np.maximum(spots.diameter_mm, 0.5)))
+    for k in np.unique(step):
+        member = np.flatnonzero(step == k)
+        mm_per_px = max(2.0 ** (0.5 * k) / GUESS_PX, FINEST_MM)
+        for first in range(0, len(member), CHUNK):
+            rows = member[first : first + CHUNK]
+            origin, axes = frame_points(surface, spots.face[rows], spots.barycentric[rows])
+            frames = CropFrames(
+                candidate=rows.astype(np.int32),
+                face=spots.face[rows],
+                origin_mm=origin,
+                axes=axes,
+                extent_mm=mm_per_px * SIZE_PX,
+                size_px=SIZE_PX,
+            )
+            yield rows, straighten_frames(surface, frames, window_mm=0.5 * frames.extent_mm)

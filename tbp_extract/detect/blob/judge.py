@@ -1,0 +1,107 @@
+"""The second stage: how likely a spot is a lesion, and a word for what it is if not."""
+
+import functools
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.detect.blob.surroundings import FEATURES
+from tbp_extract.kernels.trees import sum_leaves
+from tbp_extract.types import DropReason
+
+__all__ = ["Forest", "is_barred", "load_forest", "reasons_of", "score_spots"]
+
+_COLUMN = {name: column for column, name in enumerate(FEATURES)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forest:
+    """Boosted trees as arrays: T trees, M nodes; `kernels.trees` says what each means."""
+
+    root: NDArray[np.int32]
+    feature: NDArray[np.int16]
+    threshold: NDArray[np.float32]
+    unknown_left: NDArray[np.bool_]
+    child: NDArray[np.int32]
+    value: NDArray[np.float32]
+
+    calibration: NDArray[np.float64]
+    """(2,) slope and offset that turn the sum of leaves into log odds."""
+
+
+@functools.cache
+def load_forest() -> Forest:
+    """Read the forest that comes with the package; ``benchmarks/train_detector.py`` grows it."""
+    name = resources.files("tbp_extract.detect.blob").joinpath("second_stage.npz")
+    with name.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if tuple(arrays["features"].tolist()) != FEATURES:
+            raise AssertionError("the second stage was trained on other features: train it again")
+        return Forest(
+            **{field: arrays[field] for field in Forest.__dataclass_fields__},
+        )
+
+
+def score_spots(features: NDArray[np.float32], forest: Forest) -> NDArray[np.float32]:
+    """(N,) probability in [0, 1] that each row of features (N, K) is a lesion."""
+    out = np.empty(len(features))
+    sum_leaves(
+        features,
+        forest.root,
+        forest.feature,
+        forest.threshold,
+        forest.unknown_left,
+        forest.child,
+        forest.value,
+        out,
+    )
+    slope, offset = forest.calibration
+    return np.asarray(1.0 / (1.0 + np.exp(-(slope * out + offset))), np.float32)
+
+
+MUCOSA_RED: Final = 1.15
+"""Log of red by green light; skin of any tone stays below 0.9."""
+
+SKIN_SHARE: Final = 0.6
+RIM_SHARE: Final = 0.06
+GLARE_SHARE: Final = 0.05
+HAIR_ASPECT: Final = 0.3
+FOLD_BULGE: Final = -0.012
+FOLD_LEAN: Final = 0.25
+OPEN_STEP: Final = 0.35
+FAINT: Final = 0.16
+BLURRED_SLOPE: Final = 0.12
+STRAIGHT_FULLNESS: Final = 1.15
+
+
+def is_barred(features: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(N,) whether what lies around is no skin: then a spot is no lesion, whatever its score."""
+    return np.asarray(features[:, _COLUMN["skin_red"]] > MUCOSA_RED)
+
+
+def reasons_of(features: NDArray[np.float32]) -> tuple[DropReason, ...]:
+    """Word for what each row of features (N, K) most probably is, given that it is no lesion.
+
+    The first that applies: words that tell more come first.
+    """
+    column = {name: features[:, k] for name, k in _COLUMN.items()}
+    tests = (
+        (DropReason.MUCOSA, column["skin_red"] > MUCOSA_RED),
+        (
+            DropReason.SKIN_BORDER,
+            (column["skin_share"] < SKIN_SHARE) | (column["rim_share"] > RIM_SHARE),
+        ),
+        (DropReason.GLARE, column["glare"] > GLARE_SHARE),
+        (DropReason.HAIR, column["aspect"] < HAIR_ASPECT),
+        (DropReason.FOLD, (column["bulge"] < FOLD_BULGE) | (column["lean"] > FOLD_LEAN)),
+        (DropReason.STRAIGHT_EDGE, column["fullness"] > STRAIGHT_FULLNESS),
+        (DropReason.FAINT, column["contrast"] < FAINT),
+        (DropReason.SHADING, column["step_low"] < OPEN_STEP),
+        (DropReason.BLURRED, column["slope_median"] < BLURRED_SLOPE),
+    )
+    out = np.full(len(features), DropReason.REJECTED, object)
+    for reason, applies in reversed(tests):
+        out[applies] = reason
+    return tuple(out.tolist())

@@ -1,0 +1,221 @@
+"""Scale-space search for dark spots on surface tiles."""
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from tbp_extract.detect.blob.tiles import ROUND_MM, Coverage, Tiles, draw_tiles, lay_tiles
+from tbp_extract.detect.blob.views import Views, on_skin
+from tbp_extract.geometry import point_positions
+from tbp_extract.kernels import blob as kernels
+from tbp_extract.types import Scan, Surface
+
+__all__ = ["Spots", "densities", "density_tables", "find_spots", "kept_of_pairs", "merge_near"]
+
+TILE_MM_PER_PX = 0.4
+"""A lesion of 2.5 mm is 6 pixels wide."""
+
+OCTAVES = 4
+DIAMETER_BY_SIGMA = 3.85
+"""A disc this many sigma wide answers most to the difference of Gaussians sigma and 2 sigma."""
+
+LEAST_RESPONSE = (0.08, 0.06)
+"""For spots of 2.2 mm, and larger ones."""
+LEAST_SUPPORT = 0.8
+LEAST_COS = 0.45
+FLOOR = 0.002
+"""Added to linear light: the quantisation of near-black says nothing."""
+
+MOST_PEAKS = 4096
+
+ALIKE = 1.8
+"""Spots whose diameters differ by more are two, one in the other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spots:
+    """N places that may be lesions."""
+
+    face: NDArray[np.int32]
+    barycentric: NDArray[np.float64]
+    xyz_mm: NDArray[np.float64]
+    diameter_mm: NDArray[np.float64]
+    response: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.face)
+
+    def at(self, index: NDArray[np.intp]) -> "Spots":
+        """Take some of them."""
+        return Spots(
+            self.face[index],
+            self.barycentric[index],
+            self.xyz_mm[index],
+            self.diameter_mm[index],
+            self.response[index],
+        )
+
+
+@functools.cache
+def density_tables() -> NDArray[np.float32]:
+    """(3, 256) optical density of each level: minus the logarithm of linear light."""
+    level = np.arange(256) / 255.0
+    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+    return np.tile(-np.log(linear + FLOOR).astype(np.float32), (3, 1))
+
+
+@functools.cache
+def density_weights() -> NDArray[np.float32]:
+    """Share of each channel in the search: lightness for the most part, as contrast is judged."""
+    return np.array((0.30, 0.58, 0.12), np.float32)
+
+
+def find_spots(
+    levels: tuple[Scan, ...], surface: Surface, coverage: Coverage
+) -> tuple[Spots, float]:
+    """Look at the whole skin, folds in smaller tiles, and merge what several tiles show.
+
+    Also returns the greatest difference of density within a tile.
+    """
+    done = coverage.area_mm2 <= 0.0
+    found, texture = [], 0.0
+    for core_mm in ROUND_MM:
+        tiles = lay_tiles(surface, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX)
+        for part, views in draw_tiles(levels, surface, tiles):
+            coverage.add(tiles, views)
+            image, valid = densities(views)
+            texture = max(texture, float(np.ptp(image[valid > 0.0])) if valid.any() else 0.0)
+            found += [
+                _place(surface, tiles, int(tile), views, k, _tile_peaks(image[k], valid[k]))
+                for k, tile in enumerate(part)
+            ]
+        done = (coverage.area_mm2 <= 0.0) | (coverage.share >= 0.5)
+        if done.all():
+            break
+    spots = _joined(found)
+    return spots.at(merge_near(spots, spots.response)), texture
+
+
+def _joined(parts: list[Spots]) -> Spots:
+    if not parts:
+        none = np.empty(0)
+        return Spots(np.empty(0, np.int32), np.empty((0, 3)), np.empty((0, 3)), none, none)
+    return Spots(
+        np.concatenate([part.face for part in parts]),
+        np.concatenate([part.barycentric for part in parts]),
+        np.concatenate([part.xyz_mm for part in parts]),
+        np.concatenate([part.diameter_mm for part in parts]),
+        np.concatenate([part.response for part in parts]),
+    )
+
+
+def densities(views: Views) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Optical density (N, S, S) of views, and 1 where skin shows, 0 elsewhere."""
+    image = np.empty(views.shown.shape, np.float32)
+    valid = np.empty_like(image)
+    kernels.density(views.pixels, views.shown, density_tables(), density_weights(), image, valid)
+    return image, valid
+
+
+def _tile_peaks(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(K, 4) row, column, diameter in pixels, response."""
+    filled = _filled(image, valid)
+    peaks = []
+    out = np.empty((MOST_PEAKS, 3))
+    blurred, support, step = filled, valid, 1
+    for octave in range(OCTAVES):
+        first = _blur(blurred, 0.87 if octave == 0 else 0.0)
+        second = _blur(first, 1.0)
+        third = _blur(second, 1.414)
+        fourth = _blur(third, 2.0)
+        for k, response in enumerate((first - third, second - fourth)):
+            if octave == 0 and k == 0:
+                continue
+            least = LEAST_RESPONSE[0 if octave == 0 else 1]
+            n = kernels.find_peaks(response, support, least, LEAST_SUPPORT, out)
+            here = np.empty((min(n, len(out)), 4))
+            # Every second pixel is kept: pixel r of the coarse grid is pixel r * step.
+            here[:, :2] = out[: len(here), :2] * step
+            here[:, 2] = DIAMETER_BY_SIGMA * step * (1.0, 1.414)[k]
+            here[:, 3] = out[: len(here), 2]
+            peaks.append(here)
+        blurred = np.ascontiguousarray(third[::2, ::2])
+        support = np.ascontiguousarray(cv2.blur(support, (5, 5))[::2, ::2])
+        step *= 2
+        if min(blurred.shape) < 8:
+            break
+    return np.concatenate(peaks)
+
+
+def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    if sigma == 0.0:
+        return image
+    side = 2 * int(np.ceil(3.0 * sigma)) + 1
+    return np.asarray(
+        cv2.GaussianBlur(image, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32
+    )
+
+
+def _filled(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Carry the skin beyond its edge, so that the edge is no spot."""
+    if valid.all():
+        return image
+    out = image.copy()
+    kernels.fill_gaps(out, valid)
+    return out
+
+
+def _place(
+    surface: Surface,
+    tiles: Tiles,
+    tile: int,
+    views: Views,
+    view: int,
+    peaks: NDArray[np.float64],
+) -> Spots:
+    """Put peaks on the skin; those in the margin or on skin that leans away are left out."""
+    frames = tiles.frames
+    index = views.row_at(view, peaks[:, :2])
+    keep = (index >= 0) & (tiles.cos[index] >= LEAST_COS)
+    peaks, index = peaks[keep], index[keep]
+    face, barycentric = on_skin(tiles.patches, frames, index, peaks[:, :2])
+    return Spots(
+        face,
+        barycentric,
+        point_positions(surface, face, barycentric),
+        peaks[:, 2] * frames.mm_per_px,
+        peaks[:, 3],
+    )
+
+
+def merge_near(spots: Spots, rank: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Rows that stay: of spots of about one size at about one place the one ranked highest.
+
+    A small spot in a large one stays, whichever ranks higher: the large one may be a shadow.
+    """
+    if len(spots) == 0:
+        return np.empty(0, np.intp)
+    size = spots.diameter_mm
+    pairs = cKDTree(spots.xyz_mm).query_pairs(0.35 * float(size.max()), output_type="ndarray")
+    away = np.linalg.norm(spots.xyz_mm[pairs[:, 0]] - spots.xyz_mm[pairs[:, 1]], axis=1)
+    large, small = size[pairs].max(axis=1), size[pairs].min(axis=1)
+    pairs = pairs[(away < 0.35 * large) & (large < ALIKE * small)]
+    return kept_of_pairs(rank, pairs)
+
+
+def kept_of_pairs(rank: NDArray[np.float64], pairs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Rows that stay, highest rank first, when of each pair only one may."""
+    pairs = np.concatenate((pairs, pairs[:, ::-1]))
+    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+    start = np.searchsorted(pairs[:, 0], np.arange(len(rank) + 1))
+    gone = np.zeros(len(rank), np.bool_)
+    kept = []
+    for row in np.argsort(-rank, kind="stable"):
+        if not gone[row]:
+            kept.append(row)
+            gone[pairs[start[row] : start[row + 1], 1]] = True
+    return np.array(kept, np.intp)

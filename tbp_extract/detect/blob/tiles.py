@@ -1,0 +1,145 @@
+"""Surface tiles: overlapping flat views that show the whole skin in true millimetres."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.detect.blob.views import Views, draw_views, levels_of
+from tbp_extract.geometry import orthographic_patches
+from tbp_extract.kernels import tiles as kernels
+from tbp_extract.types import CropFrames, Patches, Scan, Surface
+
+__all__ = ["Coverage", "Tiles", "face_area_mm2", "lay_tiles"]
+
+MARGIN_MM = 8.0
+"""Rim of a tile that only gives context."""
+
+VIEW_MM = 10.0
+"""A tile looks along the mean normal of the skin this near to its middle."""
+
+GOOD_COS = 0.6
+"""Skin that leans more (53 degrees) gets another tile."""
+
+SEEN_COS = 0.5
+"""Skin seen at 60 degrees or better counts as covered."""
+
+ROUND_MM = (72.0, 24.0, 8.0)
+"""Side of what a tile answers for; what folds hide in one round gets smaller tiles in the next."""
+
+CHUNK_PX = 400_000
+"""Tiles are drawn together up to this many pixels: stays in the cache."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiles:
+    """Tiles of one size."""
+
+    frames: CropFrames
+    patches: Patches
+    cos: NDArray[np.float32]
+    """(M,) cosine between each patch row's face and its tile's view."""
+
+
+@dataclass(slots=True, eq=False)
+class Coverage:
+    """How much of each face tiles have shown at 60 degrees or better."""
+
+    area_mm2: NDArray[np.float64]
+    """(F,) skin area; 0 where a face has no texture."""
+
+    share: NDArray[np.float64]
+    """(F,) of its area, in the tile that shows most of it."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the skin's area; 1 where there is no skin."""
+        total = float(self.area_mm2.sum())
+        return float((self.area_mm2 * self.share).sum() / total) if total > 0.0 else 1.0
+
+    def add(self, tiles: Tiles, views: Views) -> None:
+        """Count the pixels that show each face."""
+        count = np.zeros(len(views.rows), np.int64)
+        kernels.count_pixels(views.shown, count)
+        good = (tiles.cos[views.rows] >= SEEN_COS) & (count > 0)
+        rows, count = views.rows[good], count[good]
+        face = tiles.patches.face[rows]
+        px = self.area_mm2[face] * tiles.cos[rows] / tiles.frames.mm_per_px**2
+        # A face below a pixel may fall between samples: one hit of it shows it all.
+        share = np.minimum((count + 0.5) / np.maximum(px, 1e-9), 1.0)
+        np.maximum.at(self.share, face, share)
+
+
+def face_area_mm2(surface: Surface) -> NDArray[np.float64]:
+    """(F,) area of each face."""
+    a, b, c = (surface.vertices_mm[surface.faces[:, k]] for k in range(3))
+    return np.asarray(0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1))
+
+
+def lay_tiles(
+    surface: Surface, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float
+) -> Tiles:
+    """Cover the faces that are not done with tiles.
+
+    Parameters
+    ----------
+    surface : Surface
+    done : (F,) bool
+        Stays as it is.
+    core_mm : float
+        Side of the part of a tile that it answers for; a margin of 8 mm goes around it.
+    mm_per_px : float
+
+    Returns
+    -------
+    Tiles
+        In the order of the first face that each is laid for. They follow the mesh: moving or
+        turning the body, or another texture layout, leaves them where they are on the skin.
+    """
+    n_faces = len(surface.faces)
+    area = face_area_mm2(surface)
+    face = np.empty(n_faces, np.int32)
+    axes = np.empty((min(n_faces, 65536), 3, 3))
+    n = kernels.lay_tiles(
+        surface.vertices_mm,
+        surface.faces,
+        surface.neighbours,
+        surface.face_normals,
+        area,
+        0.5 * core_mm,
+        min(VIEW_MM, 0.5 * core_mm),
+        GOOD_COS,
+        np.zeros(n_faces, np.int32),
+        np.empty(n_faces, np.int32),
+        done.copy(),
+        face,
+        axes,
+    )
+    size = int(np.ceil((core_mm + 2.0 * MARGIN_MM) / mm_per_px))
+    frames = CropFrames(
+        candidate=np.arange(n, dtype=np.int32),
+        face=face[:n],
+        origin_mm=surface.vertices_mm[surface.faces[face[:n]]].mean(axis=1),
+        axes=axes[:n],
+        extent_mm=size * mm_per_px,
+        size_px=size,
+    )
+    patches = orthographic_patches(surface, frames, margin_mm=mm_per_px)
+    tile = np.repeat(np.arange(n), np.diff(patches.start))
+    cos = (surface.face_normals[patches.face] * frames.axes[tile, 2]).sum(axis=1)
+    return Tiles(frames, patches, cos.astype(np.float32))
+
+
+def draw_tiles(
+    levels: tuple[Scan, ...], surface: Surface, tiles: Tiles
+) -> Iterator[tuple[NDArray[np.intp], Views]]:
+    """Draw tiles chunk by chunk: which they are, and their views."""
+    frames = tiles.frames
+    level = levels_of(surface, frames.face, frames.mm_per_px, len(levels))
+    step = max(CHUNK_PX // frames.size_px**2, 1)
+    for k in np.unique(level):
+        chosen = np.flatnonzero(level == k)
+        for first in range(0, len(chosen), step):
+            part = chosen[first : first + step]
+            yield part, draw_views(levels[k], frames, tiles.patches, part)

@@ -1,0 +1,43 @@
+"""The built-in detector on small scans whose spots are known."""
+
+import numpy as np
+import pytest
+
+from tbp_extract.config import BlobConfig
+from tbp_extract.detect.blob import Blob
+from tbp_extract.geometry import build_surface
+from tbp_extract.testing import check_detector, sample_scans
+from tbp_extract.types import EmptyReason
+
+
+@pytest.fixture(scope="module")
+def blob() -> Blob:
+    return Blob(BlobConfig())
+
+
+def test_it_keeps_the_contract_of_detectors(blob: Blob) -> None:
+    check_detector(blob)
+
+
+def test_spots_on_a_limb_are_found_once_each_with_their_size(blob: Blob) -> None:
+    scan = sample_scans()["a limb with spots"]
+    found = blob.detect(scan, build_surface(scan))
+    sizes = np.round(np.sort(found.candidates.diameter_mm), 1)
+    assert len(sizes) >= 20
+    assert sizes.min() > 2.4
+    assert sizes.max() < 8.8
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a limb of one colour", EmptyReason.ONE_COLOUR),
+        ("a limb without texture", EmptyReason.NO_SKIN),
+        ("a mesh without faces", EmptyReason.NO_SKIN),
+    ],
+)
+def test_nothing_found_says_why(blob: Blob, name: str, reason: EmptyReason) -> None:
+    scan = sample_scans()[name]
+    found = blob.detect(scan, build_surface(scan))
+    assert len(found.candidates) == 0
+    assert found.empty is reason
