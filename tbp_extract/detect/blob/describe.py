@@ -14,7 +14,7 @@ from tbp_extract.geometry import (
     point_positions,
     straighten_frames,
 )
-from tbp_extract.kernels import blob as kernels
+from tbp_extract.kernels.look import describe
 from tbp_extract.types import CropFrames, Scan, Surface
 
 __all__ = ["LOOKS", "Looks", "look_at"]
@@ -55,7 +55,7 @@ LOOKS = (
     "skin_red",
     "skin_blue",
 )
-"""What `kernels.blob.describe` says of a spot, in its order."""
+"""What `kernels.look.describe` says of a spot, in its order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +107,7 @@ def _describe(views: Views, guess_px: float) -> tuple[NDArray[np.float64], NDArr
     image, valid = densities(views)
     shape = np.empty((len(image), 5))
     values = np.empty((len(image), len(LOOKS)), np.float32)
-    kernels.describe(
+    describe(
         views.pixels,
         image,
         valid,

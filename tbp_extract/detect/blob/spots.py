@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from tbp_extract.detect.blob.tiles import ROUND_MM, Coverage, Tiles, draw_tiles, lay_tiles
 from tbp_extract.detect.blob.views import Views, on_skin
 from tbp_extract.geometry import point_positions
-from tbp_extract.kernels import blob as kernels
+from tbp_extract.kernels import spots as kernels
 from tbp_extract.types import Scan, Surface
 
 __all__ = ["Spots", "densities", "density_tables", "find_spots", "kept_of_pairs", "merge_near"]

@@ -1,0 +1,104 @@
+"""Dark spots on flat views of skin: optical density and its maxima."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.kernels import kernel
+
+
+@kernel
+def density(
+    pixels: NDArray[np.uint8],  # (N, S, S, 3)
+    shown: NDArray[np.int32],  # (N, S, S) below 0 where nothing shows
+    tables: NDArray[np.float32],  # (3, 256) optical density of each level
+    weights: NDArray[np.float32],  # (3,)
+    out: NDArray[np.float32],  # (N, S, S), 0 where nothing shows
+    out_valid: NDArray[np.float32],  # (N, S, S) 1 or 0
+) -> None:
+    """Weighted optical density: what lightens or dims a picture only shifts it."""
+    table = np.empty((3, 256), np.float32)
+    for band in range(3):
+        table[band] = weights[band] * tables[band]
+    for n in range(pixels.shape[0]):
+        for r in range(pixels.shape[1]):
+            for c in range(pixels.shape[2]):
+                if shown[n, r, c] < 0:
+                    out[n, r, c], out_valid[n, r, c] = 0.0, 0.0
+                    continue
+                out_valid[n, r, c] = 1.0
+                out[n, r, c] = (
+                    table[0, pixels[n, r, c, 0]]
+                    + table[1, pixels[n, r, c, 1]]
+                    + table[2, pixels[n, r, c, 2]]
+                )
+
+
+@kernel
+def fill_gaps(
+    image: NDArray[np.float32],  # (H, W), overwritten where not valid
+    valid: NDArray[np.float32],  # (H, W)
+) -> None:
+    """Fill what is not valid with means over ever larger blocks around it.
+
+    Plan: halve image and weight until one block is left, then hand means down from the top.
+    """
+    height, width = image.shape
+    if height > 1 or width > 1:
+        half_h, half_w = (height + 1) // 2, (width + 1) // 2
+        small = np.zeros((half_h, half_w), np.float32)
+        weight = np.zeros((half_h, half_w), np.float32)
+        for r in range(height):
+            for c in range(width):
+                if valid[r, c] > 0.0:
+                    small[r // 2, c // 2] += image[r, c]
+                    weight[r // 2, c // 2] += np.float32(1.0)
+        gaps = False
+        for r in range(half_h):
+            for c in range(half_w):
+                if weight[r, c] > 0.0:
+                    small[r, c] /= weight[r, c]
+                else:
+                    gaps = True
+        if gaps:
+            fill_gaps(small, weight)
+        for r in range(height):
+            for c in range(width):
+                if valid[r, c] == 0.0:
+                    image[r, c] = small[r // 2, c // 2]
+
+
+@kernel
+def find_peaks(
+    response: NDArray[np.float32],  # (H, W)
+    support: NDArray[np.float32],  # (H, W) share of skin below the filter
+    least: float,
+    least_support: float,
+    out: NDArray[np.float64],  # (M, 3) row, column, response
+) -> int:
+    """Local maxima to a fraction of a pixel; returns how many there are, at most M are kept."""
+    found = 0
+    height, width = response.shape
+    for r in range(1, height - 1):
+        for c in range(1, width - 1):
+            here = response[r, c]
+            if here < least or support[r, c] < least_support:
+                continue
+            top = True
+            for dr in range(-1, 2):
+                for dc in range(-1, 2):
+                    other = response[r + dr, c + dc]
+                    # Of equal neighbours the first in reading order wins.
+                    first = dr < 0 or (dr == 0 and dc < 0)
+                    if (dr != 0 or dc != 0) and (other > here or (other == here and first)):
+                        top = False
+            if not top:
+                continue
+            if found < out.shape[0]:
+                up, down = response[r - 1, c], response[r + 1, c]
+                left, right = response[r, c - 1], response[r, c + 1]
+                bend_r, bend_c = up + down - 2.0 * here, left + right - 2.0 * here
+                out[found, 0] = r + (0.5 * (up - down) / bend_r if bend_r < -1e-9 else 0.0)
+                out[found, 1] = c + (0.5 * (left - right) / bend_c if bend_c < -1e-9 else 0.0)
+                out[found, 2] = here
+            found += 1
+    return found
