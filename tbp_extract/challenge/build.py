@@ -72,6 +72,7 @@ class Challenge:
     before: PatientFigures
     after: PatientFigures
     audit: Audit
+    key: ReleaseKey
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -123,9 +124,11 @@ def build_challenge(
         prepare(layout)
         key = given or read_or_make_key(layout.key)
         with PoolCrops(pool) as crops:
+            _LOG.info("releases merged: %d crops of %d centres", len(pool), len(pool.centres))
             labels = join_labels(pool, rows, config.labels)
             made = _choose(pool, labels, earlier, crops, config, key)
             write_challenge(made, crops, layout, config)
+            _LOG.info("files written")
     return made
 
 
@@ -141,8 +144,9 @@ def _choose(
     fate = labels.fate.copy()
     _leave_out_listed(fate, pool, earlier)
     compared = np.flatnonzero(fate == Fate.TAKEN)
-    _LOG.info("%d of %d crops are labelled", len(compared), len(pool))
+    _LOG.info("labels joined: %d of %d crops are labelled", len(compared), len(pool))
     prints, pairs = _compare(compared, earlier, crops, config)
+    _LOG.info("crops compared: %d pairs of duplicates", len(pairs))
     resolve_duplicates(fate, pool, labels, compared, pairs, config.duplicates.policy, key)
     before = patient_figures(pool, labels, fate)
     fate = select(pool, labels, fate, config.selection, key)
@@ -151,6 +155,7 @@ def _choose(
     taken = np.flatnonzero(fate == Fate.TAKEN)
     rows = make_rows(pool, labels, taken, is_test[taken], config, key)
     _check_classes(rows)
+    _LOG.info("patients shared out: %d crops take part", len(rows))
     place = np.searchsorted(compared, rows.crop)
     own = prints.take(place)
     whole = _groups(len(pool), compared, pairs, None)
@@ -165,6 +170,7 @@ def _choose(
         before=before,
         after=patient_figures(pool, labels, fate),
         audit=audit(rows, own, whole[rows.crop], config.audit),
+        key=key,
     )
 
 

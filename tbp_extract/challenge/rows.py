@@ -1,6 +1,6 @@
 """Rows of the tables of a challenge."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tbp_extract.challenge.crops import PoolCrops
 from tbp_extract.challenge.keyed import name_all
 from tbp_extract.challenge.labels import Labelling
 from tbp_extract.challenge.pool import Pool
@@ -50,6 +51,11 @@ class Rows:
     def chosen(self, *, test: bool) -> Any:
         """Rows of one split, all columns."""
         return self.table.filter(pa.array(self.is_test == test))
+
+    def images(self, crops: PoolCrops, *, test: bool) -> Iterator[tuple[str, bytes]]:
+        """Id and JPEG of each crop of one split, by ascending id."""
+        for k in np.flatnonzero(self.is_test == test).tolist():
+            yield self.ids[k], crops.jpeg(int(self.crop[k]))
 
     def train_metadata(self) -> Any:
         """``train-metadata.csv``: 55 columns."""

@@ -1,19 +1,16 @@
 """Write a challenge: tables, images, reports; the manifest last."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from tbp_extract.challenge import reports
 from tbp_extract.challenge.card import card
 from tbp_extract.challenge.crops import PoolCrops
+from tbp_extract.challenge.exports import write_exports
 from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.io.challenge_files import (
     ChallengeLayout,
     write_challenge_manifest,
-    write_jpegs,
     write_table,
 )
 from tbp_extract.io.files import PRIVATE_FILE, PUBLIC_FILE, write_whole
@@ -35,7 +32,8 @@ def write_challenge(
     OutputError
         If the disk is full or a file does not read back.
     """
-    _write_images(made, crops, layout, config)
+    _write_images(made, crops, layout)
+    write_exports(made, crops, layout, config)
     _write_public_tables(made, layout)
     _write_private_tables(made, layout)
     _write_cards(made, layout, config)
@@ -61,19 +59,10 @@ def challenge_counts(made: "Challenge") -> dict[str, Any]:
     }
 
 
-def _write_images(
-    made: "Challenge", crops: PoolCrops, layout: ChallengeLayout, config: ChallengeConfig
-) -> None:
+def _write_images(made: "Challenge", crops: PoolCrops, layout: ChallengeLayout) -> None:
     for test, split in ((False, "train"), (True, "test")):
-        write_image_file(layout.public / f"{split}-image.hdf5", _images(made, crops, test=test))
-        if config.files.jpegs:
-            folder = layout.public / f"{split}-image" / "image"
-            write_jpegs(folder, _images(made, crops, test=test))
-
-
-def _images(made: "Challenge", crops: PoolCrops, *, test: bool) -> Iterator[tuple[str, bytes]]:
-    for k in np.flatnonzero(made.rows.is_test == test).tolist():
-        yield made.rows.ids[k], crops.jpeg(int(made.rows.crop[k]))
+        images = made.rows.images(crops, test=test)
+        write_image_file(layout.public / f"{split}-image.hdf5", images)
 
 
 def _write_public_tables(made: "Challenge", layout: ChallengeLayout) -> None:
