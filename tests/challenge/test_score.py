@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn.metrics
+import sklearn.metrics  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
