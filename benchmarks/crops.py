@@ -42,7 +42,6 @@ from tbp_extract.types import (
     Candidates,
     CropBatch,
     CropFrames,
-    Release,
     Scan,
     Surface,
 )
@@ -225,8 +224,8 @@ def rates(case: Case, rounds: int, folder: Path) -> dict[str, float]:
 
     def written() -> None:
         jpegs = tuple(encoded(JPEGS["jpeg_75_420"]))
-        ids = np.array([f"TBP_{n:012d}" for n in range(len(jpegs))], object)
-        write_whole(folder / "shard.hdf5", shard_image(Release({"isic_id": ids}, jpegs)))
+        ids = [f"TBP_{n:012d}" for n in range(len(jpegs))]
+        write_whole(folder / "shard.hdf5", shard_image(ids, jpegs))
 
     tasks: dict[str, Callable[[], object]] = {
         "kernel": lambda: sum(len(batch) for batch in case.batches()),

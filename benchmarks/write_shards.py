@@ -27,7 +27,6 @@ from tbp_extract.config import JpegConfig
 from tbp_extract.io.files import write_whole
 from tbp_extract.io.shards import ShardReader, shard_image
 from tbp_extract.jpeg import decode_jpeg, encode_jpeg
-from tbp_extract.types import Release
 
 SETTINGS = {
     "slice3d 133 px": (133, JpegConfig(quality=75, subsampling="4:2:0")),
@@ -61,9 +60,8 @@ def measure(size_px: int, config: JpegConfig, count: int, folder: Path) -> dict[
     pixels = [make_skin(size_px, seed) for seed in range(DISTINCT_CROPS)]
     jpegs = tuple(encode_jpeg(pixels[i % DISTINCT_CROPS], config) for i in range(count))
     ids = sorted(f"TBP_{i:012d}" for i in np.random.default_rng(0).permutation(10**6)[:count])
-    release = Release({"isic_id": np.array(ids, object)}, jpegs)
     path, plain = folder / f"{size_px}.hdf5", folder / f"{size_px}-plain.hdf5"
-    write_whole(path, shard_image(release))
+    write_whole(path, shard_image(ids, jpegs))
     with ShardReader(path) as reader:
         assert tuple(reader.jpeg(name) for name in ids) == jpegs
     order = [ids[i] for i in np.random.default_rng(1).permutation(count)]
@@ -72,7 +70,7 @@ def measure(size_px: int, config: JpegConfig, count: int, folder: Path) -> dict[
             encode_jpeg(pixels[i % DISTINCT_CROPS], config) for i in range(count)
         ),
         "decode": lambda: drain(decode_jpeg(jpeg) for jpeg in jpegs),
-        "write_shard": lambda: write_whole(path, shard_image(release)),
+        "write_shard": lambda: write_whole(path, shard_image(ids, jpegs)),
         "write_plain_h5py": lambda: write_plain(plain, ids, jpegs),
         "read_at_random": lambda: read(path, order, decode=False),
         "read_and_decode": lambda: read(path, order, decode=True),

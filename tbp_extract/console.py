@@ -17,9 +17,12 @@ from rich.progress import (
 
 from tbp_extract.kernels import raster
 from tbp_extract.pipeline.run import Progress as RunHooks
-from tbp_extract.pipeline.shard import ShardResult
+from tbp_extract.pipeline.work import Outcome, ScanDone, ShardDone
 
 __all__ = ["RunProgress"]
+
+FIRST_LINES = 10
+LINE_EVERY_S = 30.0
 
 
 def _kernels_are_compiled() -> bool:
@@ -47,6 +50,7 @@ class RunProgress(RunHooks):
         self._task = self._bar.add_task("run", total=None, rate=0.0)
         self._scans = self._done = self._fresh = self._crops = 0
         self._started = time.monotonic()
+        self._next_line = 0.0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -69,18 +73,32 @@ class RunProgress(RunHooks):
         if finished < scans and not _kernels_are_compiled():
             click.echo("compiling: the first run on a machine stands still for a minute", err=True)
 
-    def advanced(self, result: ShardResult) -> None:
-        """Count a shard's scans and crops."""
-        scans = result.manifest.scans
-        self._done += len(scans)
-        self._fresh += len(scans)
-        self._crops += sum(scan["exported"] for scan in scans)
+    def noticed(self, sentence: str) -> None:
+        """Say it above the bar."""
+        self._bar.console.print(sentence, highlight=False)
+
+    def advanced(self, outcome: Outcome) -> None:
+        """Count a scan and its crops."""
+        if isinstance(outcome, ShardDone):
+            return
+        self._done += 1
+        self._fresh += 1
+        if isinstance(outcome, ScanDone):
+            self._crops += outcome.entry["exported"]
         seconds = max(time.monotonic() - self._started, 1e-6)
         rate = self._crops / seconds
         self._bar.update(self._task, completed=self._done, rate=rate)
-        if not self._live:
+        if not self._live and self._is_time_to_say():
             left = (self._scans - self._done) * seconds / self._fresh
             click.echo(
                 f"{self._done} of {self._scans} scans, {rate:,.0f} crops/s, {left:.0f} s left",
                 err=True,
             )
+
+    def _is_time_to_say(self) -> bool:
+        """Give the first scans a line each, then one every half minute: logs are read."""
+        now = time.monotonic()
+        if self._fresh > FIRST_LINES and self._done < self._scans and now < self._next_line:
+            return False
+        self._next_line = now + LINE_EVERY_S
+        return True

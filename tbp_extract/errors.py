@@ -9,7 +9,7 @@
     ├── ScanError      one scan is bad: it is quarantined, the run goes on   (exit 3)
     ├── ReleaseError   something private would leave: the run stops          (exit 1)
     ├── CountError     found is not exported plus dropped: the run failed    (exit 1)
-    └── WorkerError    a worker process died: the run stops, resumable       (exit 1)
+    └── WorkerError    no worker process can be kept: the run stops          (exit 1)
 
 Messages end up in logs. They name settings, rows, columns and the role of a file ("the texture of
 page 2"), never a path, a file name or anything about the patient.
@@ -55,7 +55,7 @@ class CountError(TbpError):
 
 
 class WorkerError(TbpError):
-    """A worker process died."""
+    """No worker process can be started or kept."""
 
 
 class ScanReason(StrEnum):
@@ -84,6 +84,12 @@ class ScanReason(StrEnum):
     LESION_LIST_UNUSABLE = "lesion_list_unusable"
     LESIONS_OFF_SURFACE = "lesions_off_surface"
     DETECTOR_FAULT = "detector_fault"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER_CRASHED = "worker_crashed"
+    WORKER_KILLED = "worker_killed"
+    """From outside the run: the one reason that may pass by itself."""
+
     INTERNAL = "internal"
 
 

@@ -28,7 +28,6 @@ __all__ = [
     "ReleaseKey",
     "Scan",
     "ScanRef",
-    "ShardManifest",
     "Surface",
     "TagMatch",
 ]
@@ -331,19 +330,3 @@ class Release:
 
     def __len__(self) -> int:
         return len(self.jpegs)
-
-
-@dataclass(frozen=True, slots=True)
-class ShardManifest:
-    """What one finished shard holds and what it was made from."""
-
-    format_version: int
-    shard_id: int
-    fingerprint: str
-    """SHA-256 over configuration, code version and the scans planned for this shard."""
-
-    files: Mapping[str, Mapping[str, Any]]
-    """``sha256`` and ``bytes`` by file name."""
-
-    scans: tuple[Mapping[str, Any], ...]
-    """Per scan: pseudonym, outcome, SHA-256 of its inputs, counts of found, exported, dropped."""

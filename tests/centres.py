@@ -15,21 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.config import Config, JpegConfig, ReleaseConfig
-from tbp_extract.deidentify import lesion_pseudonym, link, merge_releases, release
-from tbp_extract.io.files import PRIVATE_FILE, make_private_folder, write_whole
+from tbp_extract.deidentify import lesion_pseudonym, link, release
+from tbp_extract.io.files import make_private_folder
 from tbp_extract.io.keys import read_or_make_key
-from tbp_extract.io.manifest import FORMAT_VERSION, done_scan, file_entry, write_manifest
-from tbp_extract.io.shards import shard_image, shard_name
-from tbp_extract.io.tables import (
-    linkage_part,
-    metadata_part,
-    write_data_dictionary,
-    write_linkage,
-    write_metadata,
-)
+from tbp_extract.io.manifest import done_scan
 from tbp_extract.jpeg import encode_jpeg
-from tbp_extract.types import Drops, ReleaseKey, ScanRef, ShardManifest
-from tests.releases import make_table
+from tbp_extract.types import Drops, ReleaseKey, ScanRef
+from tests.releases import make_table, write_out
 
 CENTRES = ("Basel", "Athens", "Vienna")
 CONFIG = Config(
@@ -86,41 +78,16 @@ def crop(seed: int, side_px: int = 41, config: JpegConfig = JPEG) -> bytes:
 
 def write_centre(out: Path, visits: Sequence[Visit], *, attribution: str, shards: int = 2) -> Path:
     """Write the output folder that a run over these visits would leave."""
-    images, private, work = out / "release" / "images", out / "private", out / "parts"
-    images.mkdir(parents=True)
-    work.mkdir()
-    make_private_folder(private)
-    key = read_or_make_key(private / "key")
-    parts = [list(visits[k::shards]) for k in range(shards)]
-    made = [_write_shard(out, k, part, key, attribution) for k, part in enumerate(parts) if part]
-    write_metadata(sorted(work.glob("*.rows")), out / "release")
-    write_linkage(sorted(work.glob("*.links")), private / "linkage.csv")
-    write_data_dictionary(out / "release")
-    write_manifest(out / "release", made, CONFIG)
-    for part in work.iterdir():
-        part.unlink()
-    work.rmdir()
-    return out
-
-
-def _write_shard(
-    out: Path, number: int, visits: Sequence[Visit], key: ReleaseKey, attribution: str
-) -> ShardManifest:
-    name = shard_name(number)
-    merged = merge_releases([_release(v, key, attribution) for v in visits])
-    links = [_links(v, key) for v in visits]
-    image = shard_image(merged)
-    write_whole(out / "release" / "images" / name, image)
-    write_whole(out / "parts" / f"{number}.rows", metadata_part(merged), mode=PRIVATE_FILE)
-    write_whole(out / "parts" / f"{number}.links", linkage_part(name, links), mode=PRIVATE_FILE)
+    make_private_folder(out / "private")
+    key = read_or_make_key(out / "private" / "key")
     none = Drops((), (), np.empty((0, 3)))
-    scans = tuple(done_scan(f"s{k}", "00", len(v.lesions), none) for k, v in enumerate(visits))
-    return ShardManifest(
-        format_version=FORMAT_VERSION,
-        shard_id=number,
-        fingerprint="00",
-        files={name: file_entry(image)},
-        scans=scans,
+    return write_out(
+        out,
+        [_release(visit, key, attribution) for visit in visits],
+        [_links(visit, key) for visit in visits],
+        [done_scan(f"s{k}", "00", len(v.lesions), none) for k, v in enumerate(visits)],
+        config=CONFIG,
+        shards=shards,
     )
 
 

@@ -1,6 +1,6 @@
 """Small releases of seeded crops, made the way a run makes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 
 from tbp_extract.columns import RELEASED_COLUMNS
 from tbp_extract.config import Config, JpegConfig, ReleaseConfig
-from tbp_extract.deidentify import MADE_HERE, link, merge_releases, release, scan_pseudonym
+from tbp_extract.deidentify import (
+    MADE_HERE,
+    link,
+    merge_releases,
+    release,
+    scan_pseudonym,
+    shard_index,
+)
 from tbp_extract.errors import ScanReason
-from tbp_extract.io.files import PRIVATE_FILE, level_times, make_private_folder, write_whole
+from tbp_extract.io.files import level_times, make_private_folder, write_whole
 from tbp_extract.io.keys import read_or_make_key
 from tbp_extract.io.manifest import (
-    FORMAT_VERSION,
     done_scan,
-    file_entry,
     quarantined_scan,
     write_manifest,
 )
@@ -37,7 +42,6 @@ from tbp_extract.types import (
     Release,
     ReleaseKey,
     ScanRef,
-    ShardManifest,
 )
 
 KEY = ReleaseKey(bytes(range(32)))
@@ -96,6 +100,11 @@ def make_ref(number: int = 0, **changes: Any) -> ScanRef:
     return ScanRef(**(facts | changes))
 
 
+def image_of(release: Release) -> bytes:
+    """A shard of all crops of a release."""
+    return shard_image(release.columns["isic_id"].tolist(), release.jpegs)
+
+
 def make_release(count: int = 3, number: int = 0, config: Config = CONFIG) -> Release:
     return release(
         make_table(count, seed=number),
@@ -119,52 +128,58 @@ def make_links(count: int, number: int, key: ReleaseKey) -> Mapping[str, Any]:
 
 
 def make_out(out: Path, config: Config = CONFIG) -> Path:
-    """Two shards of three scans, a quarantined scan and a dropped lesion; returns ``out``."""
-    images, private, work = out / "release" / "images", out / "private", out / "work"
-    images.mkdir(parents=True)
-    work.mkdir()
-    make_private_folder(private)
-    key = read_or_make_key(private / "key")
-    shards = [
-        _make_shard(out, shard_id, numbers, key, config)
-        for shard_id, numbers in enumerate(((0, 1), (2,)))
-    ]
-    write_metadata(sorted(work.glob("*.rows")), out / "release")
-    write_linkage(sorted(work.glob("*.links")), private / "linkage.csv")
+    """Three scans over two shards, a quarantined scan and dropped lesions; returns ``out``."""
+    make_private_folder(out / "private")
+    (out / "work").mkdir()
+    key = read_or_make_key(out / "private" / "key")
+    drops = Drops(("lesion 3",), (DropReason.OFF_SURFACE,), np.full((1, 3), np.nan))
+    names = [scan_pseudonym(key, make_ref(number).scan_id) for number in range(3)]
+    lost = quarantined_scan(scan_pseudonym(key, "lost"), None, ScanReason.MESH_EMPTY)
+    return write_out(
+        out,
+        [_make_part(number, key, config) for number in range(3)],
+        [make_links(3, number, key) for number in range(3)],
+        [*(done_scan(name, "00", 3, drops) for name in names), lost],
+        config=config,
+        shards=2,
+    )
+
+
+def write_out(
+    out: Path,
+    parts: Sequence[Release],
+    links: Sequence[Mapping[str, Any]],
+    scans: Sequence[Mapping[str, Any]],
+    *,
+    config: Config,
+    shards: int,
+) -> Path:
+    """Put a release together as a run does, and its linkage; returns ``out``."""
+    (out / "release" / "images").mkdir(parents=True)
+    merged = merge_releases(parts)
+    crops = dict(zip(merged.columns["isic_id"].tolist(), merged.jpegs, strict=True))
+    for k in range(shards):
+        ids = [isic_id for isic_id in crops if shard_index(isic_id, shards) == k]
+        image = shard_image(ids, [crops[isic_id] for isic_id in ids])
+        write_whole(out / "release" / "images" / shard_name(k), image)
+    write_metadata([metadata_part(part) for part in parts], out / "release")
+    write_linkage(
+        [linkage_part(rows) for rows in links],
+        out / "private" / "linkage.csv",
+        lambda isic_id: shard_name(shard_index(isic_id, shards)),
+    )
     write_data_dictionary(out / "release")
-    write_manifest(out / "release", shards, config)
+    write_manifest(out / "release", scans, config)
     level_times(out / "release")
     return out
 
 
-def _make_shard(
-    out: Path, shard_id: int, numbers: tuple[int, ...], key: ReleaseKey, config: Config
-) -> ShardManifest:
-    name = shard_name(shard_id)
-    parts = [
-        release(
-            make_table(3, seed=number),
-            make_jpegs(3, seed=100 * number),
-            lesion_ids=[f"lesion {i}" for i in range(3)],
-            ref=make_ref(number),
-            key=key,
-            config=config,
-        )
-        for number in numbers
-    ]
-    merged = merge_releases(parts)
-    links = linkage_part(name, [make_links(3, number, key) for number in numbers])
-    image = shard_image(merged)
-    write_whole(out / "release" / "images" / name, image)
-    write_whole(out / "work" / f"{shard_id}.rows", metadata_part(merged), mode=PRIVATE_FILE)
-    write_whole(out / "work" / f"{shard_id}.links", links, mode=PRIVATE_FILE)
-    drops = Drops(("lesion 3",), (DropReason.OFF_SURFACE,), np.full((1, 3), np.nan))
-    scans = [done_scan(scan_pseudonym(key, make_ref(n).scan_id), "00", 3, drops) for n in numbers]
-    lost = quarantined_scan(scan_pseudonym(key, "lost"), None, ScanReason.MESH_EMPTY)
-    return ShardManifest(
-        format_version=FORMAT_VERSION,
-        shard_id=shard_id,
-        fingerprint="00",
-        files={name: file_entry(image)},
-        scans=(*scans, lost),
+def _make_part(number: int, key: ReleaseKey, config: Config) -> Release:
+    return release(
+        make_table(3, seed=number),
+        make_jpegs(3, seed=100 * number),
+        lesion_ids=[f"lesion {i}" for i in range(3)],
+        ref=make_ref(number),
+        key=key,
+        config=config,
     )

@@ -30,8 +30,9 @@ from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.errors import OutputError, SourceError
 from tbp_extract.io.centres import read_centre
 from tbp_extract.io.challenge_files import ChallengeLayout, prepare
+from tbp_extract.io.claim import claimed
 from tbp_extract.io.earlier import Earlier, read_earlier
-from tbp_extract.io.files import claimed, make_private_folder
+from tbp_extract.io.files import make_private_folder
 from tbp_extract.io.keys import read_key, read_or_make_key
 from tbp_extract.io.labels import read_labels
 from tbp_extract.types import ReleaseKey

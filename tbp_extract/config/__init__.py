@@ -7,6 +7,7 @@ from tbp_extract.config.detect import BlobConfig, DetectConfig
 from tbp_extract.config.gate import GateConfig, Policy
 from tbp_extract.config.read import parse_config, parse_settings, read_config, read_settings
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
+from tbp_extract.config.run import RunConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
 from tbp_extract.config.whole import Config
 
@@ -23,6 +24,7 @@ __all__ = [
     "LimitConfig",
     "Policy",
     "ReleaseConfig",
+    "RunConfig",
     "ScanConfig",
     "ShardConfig",
     "Unit",

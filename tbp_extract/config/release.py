@@ -43,7 +43,8 @@ class ReleaseConfig(Section):
 
 
 class ShardConfig(Section):
-    """How scans are grouped into files."""
+    """How crops are grouped into files."""
 
-    scans_per_shard: Annotated[int, Field(gt=0)] | None = None
-    """``None``: about 64 shards a run, with 1 to 16 scans each."""
+    max_mb: Annotated[int, Field(gt=0)] = 256
+    """There are as many shards, a power of two, as keep the mean below this many MiB of crops.
+    Putting one together takes about four times as much memory."""

@@ -9,13 +9,14 @@ from tbp_extract.config.crop import CropConfig, JpegConfig
 from tbp_extract.config.detect import DetectConfig
 from tbp_extract.config.gate import GateConfig
 from tbp_extract.config.release import ReleaseConfig, ShardConfig
+from tbp_extract.config.run import RunConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
 
 __all__ = ["Config"]
 
 
 class Config(Section):
-    """All settings that shape the output."""
+    """All settings."""
 
     scan: ScanConfig = ScanConfig()
     limits: LimitConfig = LimitConfig()
@@ -26,16 +27,24 @@ class Config(Section):
     gate: GateConfig = GateConfig()
     release: ReleaseConfig = ReleaseConfig()
     shards: ShardConfig = ShardConfig()
+    run: RunConfig = RunConfig()
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all settings, defaults included."""
-        return _hashed(self.model_dump(mode="json"))
+        """SHA-256 over all settings that shape the release, defaults included."""
+        return _hashed(self.model_dump(mode="json", exclude={"run": True}))
+
+    @property
+    def scan_fingerprint(self) -> str:
+        """SHA-256 over all settings that shape what one scan gives."""
+        return _hashed(self.model_dump(mode="json", exclude={"run": True, "shards": True}))
 
     @property
     def public_settings(self) -> dict[str, Any]:
         """Settings as a release may state them: without a source's column names, without paths."""
-        return self.model_dump(mode="json", exclude={"lesions": {"columns"}, "detect": {"options"}})
+        return self.model_dump(
+            mode="json", exclude={"run": True, "lesions": {"columns"}, "detect": {"options"}}
+        )
 
     @property
     def public_fingerprint(self) -> str:

@@ -1,6 +1,5 @@
 """Files that appear whole or not at all, hashes, and folders for the owner alone."""
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -16,7 +15,6 @@ __all__ = [
     "PRIVATE_FILE",
     "PRIVATE_FOLDER",
     "PUBLIC_FILE",
-    "claimed",
     "level_times",
     "make_private_folder",
     "open_whole",
@@ -86,26 +84,6 @@ def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE) -> None:
     """
     with open_whole(path, mode=mode) as file:
         file.write(data)
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[None]:
-    """Hold a lock file while the block runs; the system lets go of it when the process ends.
-
-    Raises
-    ------
-    OutputError
-        If somebody else holds it.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise OutputError("another run works on this output folder: wait for its end") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def sweep_leftovers(folder: Path) -> None:

@@ -4,21 +4,52 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
 
-__all__ = ["FileKind", "ScanFolder", "join_name", "parent_name"]
+__all__ = ["FileKind", "InputFile", "ScanFolder", "join_name", "parent_name"]
 
 FileKind = Literal["mesh", "texture", "material", "table"]
 _KINDS: tuple[FileKind, ...] = get_args(FileKind)
 
 _ROOTED = re.compile(r"/|[A-Za-z]:")
 """Start of an absolute path, a UNC path or a drive, after separators are made equal."""
+
+
+class InputFile(NamedTuple):
+    """A file as it was when a scan was read."""
+
+    sha256: str | None
+    """``None`` where it could not be read whole."""
+
+    size: int
+    """In bytes; -1 where there was no such file."""
+
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    seen_ns: int
+    """When this was noted, by this machine's clock."""
+
+    @classmethod
+    def absent(cls) -> "InputFile":
+        """Note that there was nothing."""
+        return cls(None, -1, 0, 0, 0, 0)
+
+    @classmethod
+    def of(cls, status: os.stat_result, sha256: str | None = None) -> "InputFile":
+        """Note what the system says of a file now."""
+        return cls(
+            *(sha256, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino),
+            time.time_ns(),
+        )
 
 
 class ScanFolder:
@@ -39,17 +70,22 @@ class ScanFolder:
     def __init__(self, root: Path, limits: LimitConfig) -> None:
         self.root = root
         self.limits = limits
-        self._sha256: dict[str, str] = {}
+        self._inputs: dict[str, InputFile] = {}
+
+    @property
+    def inputs(self) -> dict[str, InputFile]:
+        """Each file asked for so far, by name relative to ``root``, POSIX separators."""
+        return dict(self._inputs)
 
     @property
     def sha256(self) -> dict[str, str]:
-        """SHA-256 of each file read so far, by name relative to ``root``, POSIX separators."""
-        return dict(self._sha256)
+        """SHA-256 of each file read so far, by name as in `inputs`."""
+        return {name: file.sha256 for name, file in self._inputs.items() if file.sha256}
 
     @property
     def digest(self) -> str:
         """One SHA-256 over the names and hashes of all files read so far."""
-        lines = (f"{name}\0{digest}\n" for name, digest in sorted(self._sha256.items()))
+        lines = (f"{name}\0{digest}\n" for name, digest in sorted(self.sha256.items()))
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
     def read(
@@ -90,10 +126,13 @@ class ScanFolder:
             raise _outside(role, name)
         if not parts:
             raise ScanError(missing, f"{role} is missing: its name is empty", file=name)
+        key = "/".join((*base, *parts))
+        self._inputs.setdefault(key, InputFile.absent())
         setting, limit = self._limit(kind)
         with self._opened((*base, *parts), role=role, name=name, missing=missing) as handle:
+            seen = self._inputs[key] = InputFile.of(os.fstat(handle))
             data = self._read_open(handle, limit, role=role, name=name, setting=setting)
-        self._sha256["/".join((*base, *parts))] = hashlib.sha256(data).hexdigest()
+        self._inputs[key] = seen._replace(sha256=hashlib.sha256(data).hexdigest())
         return data
 
     def _limit(self, kind: FileKind | None) -> tuple[str, int]:
@@ -141,7 +180,8 @@ class ScanFolder:
         if before.st_size > limit:
             raise _too_large(role, name, before.st_size, limit, setting)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            data = file.read(limit + 1)
+            # A read makes room for all that it asks for.
+            data = file.read(min(limit, before.st_size) + 1)
         after = os.fstat(handle)
         if len(data) > limit:
             raise _too_large(role, name, len(data), limit, setting)

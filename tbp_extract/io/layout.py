@@ -29,7 +29,7 @@ class OutLayout:
 
     @property
     def work(self) -> Path:
-        """Shards in the making."""
+        """Scans and shards in the making. Private."""
         return self.root / "work"
 
     @property
@@ -68,9 +68,27 @@ class OutLayout:
         return self.private / "log.txt"
 
     @property
+    def ledger(self) -> Path:
+        """One row a scan: where it stands."""
+        return self.private / "ledger.sqlite"
+
+    @property
+    def attachments(self) -> Path:
+        """Further private files of scans, such as crops that were held back."""
+        return self.private / "attachments"
+
+    @property
     def records(self) -> Path:
-        """What resuming goes by: per shard its rows, links, inputs and manifest."""
-        return self.private / "shards"
+        """What is known of each finished scan but its crops."""
+        return self.private / "scans"
+
+    def record(self, scan: str) -> Path:
+        """Record of a finished scan."""
+        return self.records / f"{scan}.record"
+
+    def crops(self, scan: str) -> Path:
+        """Crops of a finished scan, one after another, until they are in the release."""
+        return self.work / f"{scan}.crops"
 
     def shard(self, name: str) -> Path:
         """Images of a shard in the making."""
@@ -79,19 +97,3 @@ class OutLayout:
     def finished_shard(self, name: str) -> Path:
         """Images of a shard in the release."""
         return self.images / f"{name}.hdf5"
-
-    def rows(self, name: str) -> Path:
-        """Metadata rows of a shard."""
-        return self.records / f"{name}.rows.parquet"
-
-    def links(self, name: str) -> Path:
-        """Linkage rows of a shard."""
-        return self.records / f"{name}.links.parquet"
-
-    def notes(self, name: str) -> Path:
-        """Say what a shard was read from, and which scans were quarantined."""
-        return self.records / f"{name}.notes.json"
-
-    def record(self, name: str) -> Path:
-        """Manifest of a shard: written last, so that where it is the shard is whole."""
-        return self.records / f"{name}.json"

@@ -8,7 +8,7 @@ inside the HDF5 library would leave a file that does not open.
 import io
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from tbp_extract.errors import OutputError, SourceError
 from tbp_extract.jpeg import decode_jpeg
-from tbp_extract.types import Release
 
 __all__ = ["ShardReader", "add_crop", "crop_layout", "shard_image", "shard_name", "stored_bytes"]
 
@@ -37,31 +36,32 @@ def shard_name(shard_id: int) -> str:
     return f"shard-{shard_id:05d}.hdf5"
 
 
-def shard_image(release: Release) -> bytes:
+def shard_image(ids: Sequence[str], jpegs: Sequence[bytes]) -> bytes:
     """Build the bytes of a shard and read them back.
 
     Parameters
     ----------
-    release : Release
-        May be empty.
+    ids : sequence of str
+        ``isic_id`` of each crop; may be empty.
+    jpegs : sequence of bytes
+        The crops, as a `Release` held them.
 
     Returns
     -------
     bytes
-        An HDF5 file: the same release gives the same bytes.
+        An HDF5 file: the same crops in the same order give the same bytes.
 
     Raises
     ------
     OutputError
         If what was written does not read back equal.
     """
-    ids = [str(name) for name in release.columns["isic_id"]]
-    image = _build(ids, release.jpegs)
-    _check_image(image, ids, release.jpegs)
+    image = _build(ids, jpegs)
+    _check_image(image, ids, jpegs)
     return image
 
 
-def _build(ids: list[str], jpegs: tuple[bytes, ...]) -> bytes:
+def _build(ids: Sequence[str], jpegs: Sequence[bytes]) -> bytes:
     access = h5p.create(h5p.FILE_ACCESS)
     # Room for all at once: memory grows by this step, so a step too small would double it.
     step_bytes = sum(map(len, jpegs)) + len(jpegs) * _STRUCTURE_BYTES_A_CROP + _ROOM_BYTES
@@ -104,7 +104,7 @@ def add_crop(file: h5f.FileID, layout: h5p.PropDCID, name: str, jpeg: bytes) -> 
     dataset.write(h5s.ALL, h5s.ALL, np.frombuffer(jpeg, f"S{len(jpeg)}"), mtype=kind)
 
 
-def _check_image(image: bytes, ids: list[str], jpegs: tuple[bytes, ...]) -> None:
+def _check_image(image: bytes, ids: Sequence[str], jpegs: Sequence[bytes]) -> None:
     # Through Python's own file: the core driver would hold two more copies of the image.
     with h5py.File(io.BytesIO(image), "r") as file:
         if list(file) != sorted(ids):

@@ -4,8 +4,7 @@ The CSV looks as pandas writes the genuine one: plain header, quotes only where 
 ``True``, empty for missing, LF. Parquet holds the same table and nothing else about it.
 """
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -37,6 +36,7 @@ __all__ = [
     "linkage_part",
     "metadata_part",
     "read_metadata",
+    "released_ids",
     "write_csv",
     "write_data_dictionary",
     "write_linkage",
@@ -49,33 +49,31 @@ METADATA_PARQUET: Final = "metadata.parquet"
 DICTIONARY_NAME: Final = "data_dictionary.csv"
 
 BATCH_ROWS: Final = 1 << 16
+SMALL_BYTES: Final = 1 << 17
+
+_UNPLACED: Final = tuple(column for column in LINKAGE_COLUMNS if column.name != "shard")
+"""Linkage before it is known which shard a scan goes to."""
 
 _ARROW_TYPES = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
 
 
 def metadata_part(release: Release) -> bytes:
-    """Rows of one shard as Parquet, to be merged by `write_metadata`."""
-    return _parquet_bytes(_arrow_table(release.columns, RELEASED_COLUMNS))
+    """Rows of one scan as an Arrow stream, to be merged by `write_metadata`."""
+    return _stream_bytes(_arrow_table(release.columns, RELEASED_COLUMNS))
 
 
-def linkage_part(shard: str, links: Sequence[Mapping[str, NDArray[Any]]]) -> bytes:
-    """Private linkage rows of one shard as Parquet; ``links`` as ``deidentify.link`` gives them."""
-    tables = [
-        _arrow_table(
-            {**rows, "shard": np.full(len(rows["isic_id"]), shard, object)}, LINKAGE_COLUMNS
-        )
-        for rows in links
-    ]
-    return _parquet_bytes(pa.concat_tables([_schema(LINKAGE_COLUMNS).empty_table(), *tables]))
+def linkage_part(links: Mapping[str, NDArray[Any]]) -> bytes:
+    """Private rows of one scan as an Arrow stream; ``links`` as ``deidentify.link`` gives them."""
+    return _stream_bytes(_arrow_table(links, _UNPLACED))
 
 
-def write_metadata(parts: Sequence[Path], folder: Path) -> int:
+def write_metadata(parts: Sequence[bytes], folder: Path) -> int:
     """Merge parts into ``metadata.csv`` and ``metadata.parquet``, sorted by ``isic_id``.
 
     Parameters
     ----------
-    parts : sequence of Path
-        Files with the bytes of `metadata_part`; their order does not matter.
+    parts : sequence of bytes
+        As `metadata_part` gives them; their order does not matter.
     folder : Path
         The release folder.
 
@@ -91,7 +89,7 @@ def write_metadata(parts: Sequence[Path], folder: Path) -> int:
     OutputError
         If a part does not read or the disk is full.
     """
-    table = _merged(parts, RELEASED_COLUMNS)
+    table = _merged([_read_part(part, RELEASED_COLUMNS) for part in parts], RELEASED_COLUMNS)
     with open_whole(folder / METADATA_PARQUET) as file:
         _write_parquet(table, file)
     with open_whole(folder / METADATA_CSV) as file:
@@ -99,12 +97,28 @@ def write_metadata(parts: Sequence[Path], folder: Path) -> int:
     return int(table.num_rows)
 
 
-def write_linkage(parts: Sequence[Path], path: Path) -> int:
-    """Merge private parts into a CSV of mode 0600, sorted by ``isic_id``; returns the rows."""
-    table = _merged(parts, LINKAGE_COLUMNS)
+def write_linkage(parts: Sequence[bytes], path: Path, shard_of: Callable[[str], str]) -> int:
+    """Merge private parts into a CSV of mode 0600, sorted by ``isic_id``.
+
+    Parameters
+    ----------
+    parts : sequence of bytes
+        As `linkage_part` gives them; their order does not matter.
+    path : Path
+    shard_of : callable
+        From an id to the file that holds the crop.
+
+    Returns
+    -------
+    int
+        Rows written.
+    """
+    table = _merged([_read_part(part, _UNPLACED) for part in parts], _UNPLACED)
+    shards = pa.array([shard_of(isic_id) for isic_id in table["isic_id"].to_pylist()], pa.string())
+    placed = table.append_column("shard", shards).select([c.name for c in LINKAGE_COLUMNS])
     with open_whole(path, mode=PRIVATE_FILE) as file:
-        write_csv(table, file)
-    return int(table.num_rows)
+        write_csv(placed, file)
+    return int(placed.num_rows)
 
 
 def write_measures(ids: Sequence[str], table: LesionTable, path: Path) -> None:
@@ -163,6 +177,15 @@ def read_metadata(folder: Path | str) -> "pd.DataFrame":
     return frame
 
 
+def released_ids(folder: Path) -> frozenset[str]:
+    """Read the ids of all crops of a release from its metadata; none where that does not read."""
+    try:
+        table = pq.read_table(folder / METADATA_PARQUET, columns=["isic_id"], partitioning=None)
+    except (OSError, pa.ArrowException, KeyError):
+        return frozenset()
+    return frozenset(table["isic_id"].to_pylist())
+
+
 def _schema(columns: Sequence[Column]) -> pa.Schema:
     return pa.schema([(column.name, _ARROW_TYPES[column.dtype]) for column in columns])
 
@@ -176,32 +199,35 @@ def _arrow_table(values: Mapping[str, NDArray[Any]], columns: Sequence[Column]) 
     return pa.Table.from_arrays(arrays, schema=_schema(columns))
 
 
-def _merged(parts: Sequence[Path], columns: Sequence[Column]) -> pa.Table:
-    schema = _schema(columns)
-    tables = [schema.empty_table(), *(_read_part(path, schema) for path in parts)]
-    table = pa.concat_tables(tables).sort_by("isic_id").combine_chunks()
+def _merged(tables: Sequence[pa.Table], columns: Sequence[Column]) -> pa.Table:
+    empty = _schema(columns).empty_table()
+    table = pa.concat_tables([empty, *tables]).sort_by("isic_id").combine_chunks()
     if pc.count_distinct(table["isic_id"]).as_py() < table.num_rows:
         raise ReleaseError("two rows of the run have the same id")
     return table
 
 
-def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
+def _read_part(part: bytes, columns: Sequence[Column]) -> pa.Table:
     try:
-        table = pq.read_table(path, partitioning=None)
+        with pa.ipc.open_stream(part) as stream:
+            table = stream.read_all()
     except (OSError, pa.ArrowException):
-        raise OutputError("a table of a finished shard is missing or does not read") from None
-    if table.schema != schema:
-        raise OutputError("a table of a finished shard has other columns than this version writes")
+        raise OutputError("a table of a finished scan does not read") from None
+    if table.schema != _schema(columns):
+        raise OutputError("a table of a finished scan has other columns than this version writes")
     return table
 
 
-def _parquet_bytes(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    _write_parquet(table, sink)
-    return sink.getvalue()
+def _stream_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    # Compressing a hundred small columns takes longer than all the rest.
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if table.nbytes > SMALL_BYTES else None)
+    with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
 
 
-def _write_parquet(table: pa.Table, file: BinaryIO | io.BytesIO) -> None:
+def _write_parquet(table: pa.Table, file: BinaryIO) -> None:
     # store_schema would add a copy of the Arrow schema, with whatever metadata it carries.
     pq.write_table(
         table.replace_schema_metadata(None),

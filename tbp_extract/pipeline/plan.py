@@ -1,46 +1,43 @@
-"""Which scans go into which shard: fixed by the input and the key before work starts."""
+"""Which scans a run works on, in what order, and what makes their work the same or other."""
 
 import dataclasses
 import json
 from dataclasses import dataclass
 
-from tbp_extract import __version__
 from tbp_extract.config import Config
-from tbp_extract.deidentify import keyed_fingerprint, order_digest
+from tbp_extract.deidentify import (
+    keyed_fingerprint,
+    order_digest,
+    patient_pseudonym,
+    scan_pseudonym,
+)
+from tbp_extract.io.code import code_fingerprint
 from tbp_extract.io.manifest import FORMAT_VERSION
 from tbp_extract.types import ReleaseKey, ScanRef
 
-__all__ = ["ShardPlan", "plan_shards"]
+__all__ = ["ScanPlan", "plan_scans", "shard_count"]
 
-SHARDS_A_RUN = 64
-"""So many shards are aimed at: enough to share out, few enough to handle."""
-
-MAX_SCANS_A_SHARD = 16
+MAX_SHARDS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class ShardPlan:
-    """What one shard is to be made from."""
+class ScanPlan:
+    """One scan of a run."""
 
-    shard_id: int
-    scans: tuple[ScanRef, ...]
+    ref: ScanRef
+
+    scan: str
+    """Pseudonym."""
+
+    patient: str
+    """Pseudonym."""
 
     fingerprint: str
-    """Over settings, code version, key and scans: another fingerprint, other work."""
-
-    @property
-    def name(self) -> str:
-        """Stem of the shard's files."""
-        return f"shard-{self.shard_id:05d}"
+    """Over settings, program, key and what the source says: another fingerprint, other work."""
 
 
-def plan_shards(
-    scans: tuple[ScanRef, ...], config: Config, key: ReleaseKey
-) -> tuple[ShardPlan, ...]:
-    """Order scans by keyed hash and group them.
-
-    The plan depends on the input, the settings and the key alone: not on the order in which the
-    source names its scans, nor on the number of workers.
+def plan_scans(scans: tuple[ScanRef, ...], config: Config, key: ReleaseKey) -> tuple[ScanPlan, ...]:
+    """Order scans by keyed hash and say what their work follows from.
 
     Parameters
     ----------
@@ -50,24 +47,28 @@ def plan_shards(
 
     Returns
     -------
-    tuple of ShardPlan
+    tuple of ScanPlan
+        The same for any order and place of the source.
     """
     ordered = sorted(scans, key=lambda ref: order_digest(key, ref.scan_id))
-    size = config.shards.scans_per_shard or _scans_a_shard(len(scans))
-    groups = [tuple(ordered[first : first + size]) for first in range(0, len(ordered), size)]
+    same = [FORMAT_VERSION, code_fingerprint(), config.scan_fingerprint]
     return tuple(
-        ShardPlan(shard_id, group, _fingerprint(group, config, key))
-        for shard_id, group in enumerate(groups)
+        ScanPlan(
+            ref,
+            scan_pseudonym(key, ref.scan_id),
+            patient_pseudonym(key, ref.patient_id),
+            keyed_fingerprint(key, json.dumps([*same, _facts(ref)], sort_keys=True)),
+        )
+        for ref in ordered
     )
 
 
-def _scans_a_shard(scans: int) -> int:
-    return min(-(-scans // SHARDS_A_RUN), MAX_SCANS_A_SHARD) or 1
-
-
-def _fingerprint(scans: tuple[ScanRef, ...], config: Config, key: ReleaseKey) -> str:
-    facts = [FORMAT_VERSION, __version__, config.fingerprint, [_facts(ref) for ref in scans]]
-    return keyed_fingerprint(key, json.dumps(facts, sort_keys=True))
+def shard_count(crop_bytes: int, config: Config) -> int:
+    """Count the shards of a release: a power of two, so that it seldom changes as scans come."""
+    shards = 1
+    while shards < MAX_SHARDS and crop_bytes > shards * config.shards.max_mb * 2**20:
+        shards *= 2
+    return shards
 
 
 def _facts(ref: ScanRef) -> dict[str, object]:

@@ -1,7 +1,8 @@
-"""A whole run: plan, share out, resume, finish."""
+"""A whole run: plan, find what is done, work off the rest, finish."""
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,33 +10,34 @@ from pathlib import Path
 from typing import Any
 
 from tbp_extract.config import Config
-from tbp_extract.errors import OutputError, TbpError, WorkerError
+from tbp_extract.deidentify import keyed_fingerprint
+from tbp_extract.errors import OutputError, TbpError
+from tbp_extract.io.claim import claimed
+from tbp_extract.io.code import code_fingerprint
 from tbp_extract.io.files import (
     PRIVATE_FILE,
-    claimed,
-    level_times,
     make_private_folder,
     sweep_leftovers,
-    sync_folder,
 )
 from tbp_extract.io.keys import read_key, read_or_make_key
 from tbp_extract.io.layout import OutLayout
+from tbp_extract.io.ledger import Ledger, ScanRow, ScanState, open_ledger
 from tbp_extract.io.lesions import check_mapping
-from tbp_extract.io.manifest import count_outcomes, is_whole, read_shard_manifest, write_manifest
-from tbp_extract.io.records import Dropped, Quarantined, read_notes, write_notes_table
+from tbp_extract.io.records import Quarantined
+from tbp_extract.io.scan_record import read_scan_record
 from tbp_extract.io.source import read_source
-from tbp_extract.io.tables import write_data_dictionary, write_linkage, write_metadata
+from tbp_extract.pipeline.drive import Driver
 from tbp_extract.pipeline.find import check_detector_setting
-from tbp_extract.pipeline.plan import ShardPlan, plan_shards
-from tbp_extract.pipeline.shard import ShardResult, is_done, make_shard
-from tbp_extract.types import ReleaseKey
+from tbp_extract.pipeline.finish import finish
+from tbp_extract.pipeline.plan import ScanPlan, plan_scans
+from tbp_extract.pipeline.pool import InProcess, Pool, Workers
+from tbp_extract.pipeline.stop import StopRequest, stop_on_signals
+from tbp_extract.pipeline.survey import Survey, survey
+from tbp_extract.pipeline.work import Context, Outcome, ScanDone, ScanFailed, ShardDone, ShardTask
 
 __all__ = ["Progress", "RunReport", "run", "worker_count"]
 
 _LOG = logging.getLogger(__name__)
-
-WORKER_BYTES = 3 * 1024**3
-"""Memory that one worker is given when their number is chosen: a 16384 px page and its mesh."""
 
 OUT_ENTRIES = frozenset({"release", "private", "work", "report.html"})
 """All that an output folder holds."""
@@ -58,11 +60,14 @@ class RunReport:
 class Progress:
     """What a run tells while it goes; does nothing by itself."""
 
-    def planned(self, scans: int, finished: int) -> None:
-        """Tell how many scans there are and how many an earlier run has finished."""
+    def noticed(self, sentence: str) -> None:
+        """Tell what was found in the output folder."""
 
-    def advanced(self, result: ShardResult) -> None:
-        """Tell that a shard is whole."""
+    def planned(self, scans: int, finished: int) -> None:
+        """Tell how many scans there are and how many an earlier run has settled."""
+
+    def advanced(self, outcome: Outcome) -> None:
+        """Tell that a scan is finished or quarantined, or an image shard put together."""
 
 
 def run(
@@ -73,6 +78,7 @@ def run(
     workers: int | None = None,
     key_path: Path | None = None,
     progress: Progress | None = None,
+    rehash: bool = False,
 ) -> RunReport:
     """Turn a source into a release.
 
@@ -84,10 +90,12 @@ def run(
         Output folder. A run that was interrupted there is taken up again.
     config : Config
     workers : int, optional
-        Processes; 0 works in this one, ``None`` goes by cores and memory.
+        Processes; 0 works in this one, without limits; ``None`` goes by cores and memory.
     key_path : Path, optional
         File with the release key; made in the private folder when not given.
     progress : Progress, optional
+    rehash : bool
+        Read all input files of finished scans, even those that nobody has written to.
 
     Returns
     -------
@@ -100,58 +108,179 @@ def run(
     ConfigError
         If the key cannot be used, or the configured detector cannot be made.
     OutputError
-        If the folder holds a finished release of something else, or cannot be written.
+        If the folder holds a finished release of something else, somebody else works on it, it
+        cannot be written or its disk is nearly full.
     ReleaseError
         If something private would leave.
+    KeyboardInterrupt
+        If the run was told to stop: the same call goes on.
     """
     check_mapping(config.lesions.columns)
     check_detector_setting(config)
     scans = read_source(source, config)
-    layout = OutLayout(out)
+    layout, progress = OutLayout(out), progress or Progress()
     _check_place(source, layout, key_path)
     given_key = read_key(key_path) if key_path else None
     make_private_folder(layout.private)
     make_private_folder(layout.records)
-    with claimed(layout.lock), _log_file(layout.log):
+    with claimed(layout.lock) as dead, _log_file(layout.log), stop_on_signals() as stop:
+        if dead:
+            _tell(progress, f"the run of {dead} ended without a word: going on where it stopped")
         for folder in (layout.release, layout.images, layout.work, layout.private, layout.records):
             sweep_leftovers(folder)
-        key = given_key or read_or_make_key(layout.key)
-        plans = plan_shards(scans, config, key)
-        return _work_off(plans, config, key, layout, workers, progress or Progress())
+        context = Context(config, given_key or read_or_make_key(layout.key), layout)
+        with open_ledger(layout.ledger) as ledger:
+            job = _Job(plan_scans(scans, config, context.key), context, ledger, stop, progress)
+            return job.work_off(workers, rehash=rehash)
 
 
-def _work_off(
-    plans: Sequence[ShardPlan],
-    config: Config,
-    key: ReleaseKey,
-    layout: OutLayout,
-    workers: int | None,
-    progress: Progress,
-) -> RunReport:
-    """Make the shards that are not done and put the release together."""
-    _check_same_work(plans, layout)
-    done = [is_done(plan, config, key, layout) for plan in plans]
-    resumed = sum(len(p.scans) for p, finished in zip(plans, done, strict=True) if finished)
-    planned = sum(len(plan.scans) for plan in plans)
-    _LOG.info("%d scans planned, %d of them finished before", planned, resumed)
-    progress.planned(planned, resumed)
-    todo = [plan for plan, finished in zip(plans, done, strict=True) if not finished]
-    if todo and layout.manifest.exists():
-        _LOG.warning("inputs changed or files were lost: the finished release is made anew")
-        layout.manifest.unlink()
-    if todo:
-        layout.work.mkdir(exist_ok=True)
-    for result in _make_all(todo, config, key, layout, workers):
-        _log_shard(result)
-        progress.advanced(result)
-    return _finish(plans, config, layout, resumed)
-
-
-def worker_count() -> int:
+def worker_count(config: Config) -> int:
     """Count the processes that this machine bears: one a core, as far as memory goes."""
     cores = len(os.sched_getaffinity(0))
     memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(min(cores, memory_bytes // WORKER_BYTES), 1)
+    return max(min(cores, int(memory_bytes / 2**30 / config.run.worker_memory_gb)), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One run on a folder that is held and open."""
+
+    plans: tuple[ScanPlan, ...]
+    context: Context
+    ledger: Ledger
+    stop: StopRequest
+    progress: Progress
+
+    def work_off(self, workers: int | None, *, rehash: bool) -> RunReport:
+        """Do what is missing and put the release together."""
+        layout = self.context.layout
+        rows = self.ledger.rows()
+        changed = self._changes(rows)
+        found = survey(self.plans, rows, self.context, rehash=rehash)
+        self._check_same_work(found, changed)
+        self._drop_vanished(rows)
+        self.ledger.note(self._facts())
+        self._tell_found(found)
+        if found.queued:
+            layout.manifest.unlink(missing_ok=True)
+            make_private_folder(layout.work)
+        self.ledger.put(*found.renewed, *(self._queued_row(plan, rows) for plan in found.queued))
+        self.ledger.note({"started": str(time.time())})
+        settled = len(self.plans) - len(found.queued)
+        with self._workers(workers, len(found.queued)) as hands:
+            driver = Driver(hands, self.context, self.ledger, self.stop)
+            for outcome in driver.carry_out(found.queued):
+                self._take_in(outcome, found)
+            counts = finish(
+                [found.records[p.scan] for p in self.plans if p.scan in found.records],
+                [found.quarantined[p.scan] for p in self.plans if p.scan in found.quarantined],
+                self.context,
+                lambda tasks: self._made(driver, tasks),
+            )
+        _LOG.info("counts: %s", counts)
+        return RunReport(counts, tuple(found.quarantined.values()), settled, layout.release)
+
+    def _take_in(self, outcome: Outcome, found: Survey) -> None:
+        if isinstance(outcome, ScanDone):
+            record = read_scan_record(self.context.layout.record(outcome.scan))
+            found.records[outcome.scan] = record
+            _LOG.info("%s: %d crops, %.1f s", record.scan, len(record.crops), outcome.seconds)
+        elif isinstance(outcome, ScanFailed):
+            scan = outcome.quarantined
+            found.quarantined[scan.scan] = scan
+            # Of an earlier state of the scan: it must not come back as if it were of this one.
+            self.context.layout.record(scan.scan).unlink(missing_ok=True)
+            _LOG.warning("%s quarantined (%s): %s", scan.scan, scan.reason, scan.message)
+        self.progress.advanced(outcome)
+
+    def _made(self, driver: Driver, tasks: Sequence[ShardTask]) -> Iterator[ShardDone]:
+        for outcome in driver.carry_out(tasks):
+            self.progress.advanced(outcome)
+            if isinstance(outcome, ShardDone):
+                yield outcome
+
+    @contextmanager
+    def _workers(self, workers: int | None, scans: int) -> Iterator[Workers]:
+        wanted = worker_count(self.context.config) if workers is None else workers
+        hands: Workers = InProcess(self.context)
+        if wanted:
+            hands = Pool(max(min(wanted, scans), 1) if scans else wanted, self.context)
+        try:
+            yield hands
+        finally:
+            hands.close()
+
+    def _facts(self) -> dict[str, str]:
+        config, key = self.context.config, self.context.key
+        return {
+            "settings": config.scan_fingerprint,
+            "program": code_fingerprint(),
+            "key": keyed_fingerprint(key, "key"),
+            "config": config.model_dump_json(),
+        }
+
+    def _changes(self, rows: dict[str, ScanRow]) -> list[str]:
+        """Name what is other than in the earlier run of this folder."""
+        before, now = self.ledger.facts(), self._facts()
+        named = ("settings", "program", "key")
+        changes = [f"the {name}" for name in named if before.get(name, now[name]) != now[name]]
+        vanished = rows.keys() - {plan.scan for plan in self.plans}
+        if vanished and "the key" not in changes:
+            changes.append(f"the scans ({len(vanished)} are no longer in the source)")
+        return changes
+
+    def _check_same_work(self, found: Survey, changed: list[str]) -> None:
+        """Keep a finished release from being replaced by one of other settings or scans."""
+        if not self.context.layout.manifest.exists():
+            return
+        other = found.why["settings, program or scan table have changed"]
+        if other and not changed:
+            changed = [f"the scan table (entries of {other} scans)"]
+        if changed:
+            raise OutputError(
+                f"the output folder holds a finished release, and since then {', '.join(changed)} "
+                "changed: give another folder, or undo the change"
+            )
+
+    def _drop_vanished(self, rows: dict[str, ScanRow]) -> None:
+        """Forget scans that an unfinished run had planned and the source does not name any more."""
+        layout, named = self.context.layout, {plan.scan for plan in self.plans}
+        vanished = rows.keys() - named
+        for path in [*layout.records.glob("*.record"), *layout.work.glob("*.crops")]:
+            if path.stem not in named:
+                path.unlink()
+        if vanished:
+            self.ledger.remove(vanished)
+            _tell(
+                self.progress,
+                f"{len(vanished)} scans of the earlier run are no longer in the source: what was "
+                "made of them is deleted",
+            )
+
+    def _tell_found(self, found: Survey) -> None:
+        for why, scans in sorted(found.why.items()):
+            _tell(self.progress, f"{why}: {scans} finished scans are made again")
+        settled = len(self.plans) - len(found.queued)
+        if settled and found.queued and self.context.layout.manifest.exists():
+            _tell(
+                self.progress,
+                "the finished release is put together anew; each of its image files takes its "
+                "share of the crops, scans that are finished are not done again",
+            )
+        _LOG.info("%d scans planned, %d of them settled before", len(self.plans), settled)
+        self.progress.planned(len(self.plans), settled)
+
+    def _queued_row(self, plan: ScanPlan, rows: dict[str, ScanRow]) -> ScanRow:
+        before = rows.get(plan.scan)
+        return ScanRow(
+            *(plan.scan, ScanState.QUEUED, plan.fingerprint, plan.patient),
+            tries=before.tries if before else 0,
+        )
+
+
+def _tell(progress: Progress, sentence: str) -> None:
+    _LOG.warning("%s", sentence)
+    progress.noticed(sentence)
 
 
 def _check_place(source: Path, layout: OutLayout, key_path: Path | None) -> None:
@@ -169,118 +298,28 @@ def _check_place(source: Path, layout: OutLayout, key_path: Path | None) -> None
         )
     if key_path and key_path.resolve().is_relative_to(layout.release.resolve()):
         raise OutputError("the release key must not lie in the folder that is published")
-    if not key_path and not layout.key.exists() and any(layout.records.glob("*.json")):
+    if not key_path and not layout.key.exists() and any(layout.records.glob("*.record")):
         raise OutputError(
             "the key of the earlier run in this folder is gone: put it back or give it with --key, "
             "for without it every id would change"
         )
 
 
-def _check_same_work(plans: Sequence[ShardPlan], layout: OutLayout) -> None:
-    """Keep a finished release from being replaced by one of other scans or settings."""
-    if not layout.manifest.exists():
-        return
-    names = {plan.name for plan in plans}
-    others = [path for path in layout.images.glob("*.hdf5") if path.stem not in names]
-    if others or any(_is_other_work(plan, layout) for plan in plans):
-        raise OutputError(
-            "the output folder holds a finished release of other scans or other entries in the "
-            "scan table, of other settings or with another key: give another folder"
-        )
+class _PrivateLog(logging.FileHandler):
+    """A log that a full disk silences."""
 
-
-def _is_other_work(plan: ShardPlan, layout: OutLayout) -> bool:
-    try:
-        return read_shard_manifest(layout.record(plan.name)).fingerprint != plan.fingerprint
-    except OutputError:
-        return False  # lost, not other: it will be made again
-
-
-def _make_all(
-    plans: Sequence[ShardPlan],
-    config: Config,
-    key: ReleaseKey,
-    layout: OutLayout,
-    workers: int | None,
-) -> Iterator[ShardResult]:
-    """Make shards, each whole in one process, in whatever order they get done."""
-    if workers == 0:
-        for plan in plans:
-            yield make_shard(plan, config, key, layout)
-        return
-    import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    processes = min(workers or worker_count(), max(len(plans), 1))
-    jobs = (joblib.delayed(make_shard)(plan, config, key, layout) for plan in plans)
-    try:
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            pool = joblib.Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-            yield from pool(jobs)
-    except TerminatedWorkerError:
-        raise WorkerError(
-            "a worker process was killed, most likely for want of memory: run the same command "
-            "again, with fewer workers, to go on where it stopped"
-        ) from None
-
-
-def _finish(
-    plans: Sequence[ShardPlan], config: Config, layout: OutLayout, resumed: int
-) -> RunReport:
-    """Put the release together from finished shards; the manifest comes last."""
-    shards = [read_shard_manifest(layout.record(plan.name)) for plan in plans]
-    if [shard.fingerprint for shard in shards] != [plan.fingerprint for plan in plans]:
-        raise OutputError("the records of the finished shards are not those of this run")
-    notes = [read_notes(layout.notes(plan.name)) for plan in plans]
-    quarantined = tuple(row for note in notes for row in note.quarantined)
-    counts = count_outcomes(shards)
-    write_notes_table(Quarantined, quarantined, layout.quarantine)
-    write_notes_table(Dropped, [row for note in notes for row in note.dropped], layout.dropped)
-    write_linkage([layout.links(plan.name) for plan in plans], layout.linkage)
-    if counts["lesions"]["exported"] and not is_whole(layout.release):
-        layout.manifest.unlink(missing_ok=True)
-        layout.images.mkdir(parents=True, exist_ok=True)
-        _move_shards(plans, layout)
-        write_metadata([layout.rows(plan.name) for plan in plans], layout.release)
-        write_data_dictionary(layout.release)
-        write_manifest(layout.release, shards, config)
-    if layout.release.is_dir():
-        level_times(layout.release)
-    if layout.work.is_dir() and not any(layout.work.iterdir()):
-        layout.work.rmdir()
-    _LOG.info("counts: %s", counts)
-    return RunReport(counts, quarantined, resumed, layout.release)
-
-
-def _move_shards(plans: Sequence[ShardPlan], layout: OutLayout) -> None:
-    wanted = {layout.finished_shard(plan.name) for plan in plans}
-    strangers = set(layout.images.iterdir()) - wanted
-    if any(stranger.is_dir() for stranger in strangers):
-        raise OutputError("expected images only in release/images, got a folder: move it away")
-    for stranger in strangers:
-        stranger.unlink()
-    for plan in plans:
-        if layout.shard(plan.name).exists():
-            layout.shard(plan.name).replace(layout.finished_shard(plan.name))
-    sync_folder(layout.images)
-
-
-def _log_shard(result: ShardResult) -> None:
-    scans = result.manifest.scans
-    exported = sum(scan["exported"] for scan in scans)
-    _LOG.info(
-        "shard %05d: %d scans, %d crops, %.1f s",
-        *(result.manifest.shard_id, len(scans), exported, result.seconds),
-    )
-    for scan in result.quarantined:
-        _LOG.warning("%s quarantined (%s): %s", scan.scan, scan.reason, scan.message)
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Lose the line: the run itself says what ails the disk."""
 
 
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     """Send the package's log to the private folder while a run lasts."""
-    path.touch(PRIVATE_FILE)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    try:
+        path.touch(PRIVATE_FILE)
+        handler = _PrivateLog(path, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write the log: {error.strerror}") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("tbp_extract")
     logger.setLevel(logging.INFO)

@@ -6,9 +6,8 @@ import pytest
 from tbp_extract.config import JpegConfig
 from tbp_extract.errors import SourceError
 from tbp_extract.io.crops import CropReader
-from tbp_extract.io.shards import shard_image
 from tbp_extract.jpeg import decode_jpeg, encode_jpeg
-from tests.releases import make_jpegs, make_pixels, make_release
+from tests.releases import image_of, make_jpegs, make_pixels, make_release
 
 
 def write_jpegs(folder: Path, sizes_px: dict[str, int]) -> None:
@@ -36,7 +35,7 @@ def test_shard_and_release_folder_read_alike(tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
     made = make_release(3)
-    (images / "shard-00000.hdf5").write_bytes(shard_image(made))
+    (images / "shard-00000.hdf5").write_bytes(image_of(made))
     for source in (tmp_path, images, images / "shard-00000.hdf5"):
         with CropReader(source) as reader:
             assert list(reader.ids) == made.columns["isic_id"].tolist()

@@ -91,7 +91,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
 
     def grow(handle: int) -> os.stat_result:
         looks.append(handle)
-        if len(looks) == 3:  # after opening, before reading, after reading
+        if len(looks) == 4:  # after opening, for the record, before reading, after reading
             (root / "a.txt").write_text("a longer text")
         return os.stat(handle)
 

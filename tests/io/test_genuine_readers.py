@@ -20,16 +20,16 @@ from PIL import Image
 
 from tbp_extract.columns import ISIC_TEST_COLUMNS
 from tbp_extract.io.dataset import LesionDataset
-from tbp_extract.io.shards import ShardReader, shard_image
+from tbp_extract.io.shards import ShardReader
 from tbp_extract.io.tables import metadata_part, write_metadata
 from tbp_extract.verify.hdf5 import shard_faults
-from tests.releases import make_release
+from tests.releases import image_of, make_release
 
 
 @pytest.fixture
 def shard(tmp_path: Path) -> Path:
     path = tmp_path / "train-image.hdf5"
-    path.write_bytes(shard_image(make_release(4)))
+    path.write_bytes(image_of(make_release(4)))
     return path
 
 
@@ -168,8 +168,7 @@ def test_h5dump_shows_the_same_structure(shard: Path, genuine: Path) -> None:
 
 
 def test_our_csv_reads_with_the_types_of_the_genuine_one(genuine: Path, tmp_path: Path) -> None:
-    (tmp_path / "part").write_bytes(metadata_part(make_release(5)))
-    write_metadata([tmp_path / "part"], tmp_path)
+    write_metadata([metadata_part(make_release(5))], tmp_path)
     ours = pd.read_csv(tmp_path / "metadata.csv")
     theirs = pd.read_csv(genuine.with_name("test-metadata.csv"))
     assert list(ours.columns)[:44] == list(theirs.columns) == list(ISIC_TEST_COLUMNS)

@@ -2,26 +2,22 @@ import getpass
 import hashlib
 import json
 import socket
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tbp_extract.config import Config, parse_config
-from tbp_extract.errors import CountError, OutputError, ScanReason
+from tbp_extract.errors import CountError, ScanReason
 from tbp_extract.io.manifest import (
-    FORMAT_VERSION,
     count_outcomes,
     done_scan,
-    file_entry,
     is_whole,
     quarantined_scan,
-    read_shard_manifest,
-    shard_manifest_bytes,
     write_manifest,
 )
-from tbp_extract.types import DropReason, Drops, EmptyReason, ShardManifest
+from tbp_extract.types import DropReason, Drops, EmptyReason
 
 DROPS = Drops(
     ("1", "2", "3"),
@@ -31,18 +27,12 @@ DROPS = Drops(
 NONE = Drops((), (), np.empty((0, 3)))
 
 
-def make_shard(shard_id: int = 0, content: bytes = b"crops") -> ShardManifest:
-    return ShardManifest(
-        format_version=FORMAT_VERSION,
-        shard_id=shard_id,
-        fingerprint="ab" * 32,
-        files={f"shard-{shard_id:05d}.hdf5": file_entry(content), "rows": file_entry(b"rows")},
-        scans=(
-            done_scan("TBPS_A", "00" * 32, 7, DROPS, tags={"untagged": 5, "tagged": 2}),
-            done_scan("TBPS_B", "01" * 32, 0, NONE, empty=EmptyReason.NO_FINDS),
-            quarantined_scan("TBPS_C", None, ScanReason.MESH_EMPTY),
-        ),
-    )
+def make_scans() -> list[dict[str, Any]]:
+    return [
+        done_scan("TBPS_A", "00" * 32, 7, DROPS, tags={"untagged": 5, "tagged": 2}),
+        done_scan("TBPS_B", "01" * 32, 0, NONE, empty=EmptyReason.NO_FINDS),
+        quarantined_scan("TBPS_C", None, ScanReason.MESH_EMPTY),
+    ]
 
 
 def make_release(folder: Path) -> Path:
@@ -52,29 +42,8 @@ def make_release(folder: Path) -> Path:
     return folder
 
 
-def test_a_shard_manifest_survives_its_file(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(shard_manifest_bytes(make_shard()))
-    assert read_shard_manifest(tmp_path / "a.json") == make_shard()
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"scans": 3}', '{"scans": []}'])
-def test_a_malformed_shard_manifest_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.json").write_text(text)
-    with pytest.raises(OutputError, match="missing or malformed"):
-        read_shard_manifest(tmp_path / "a.json")
-    with pytest.raises(OutputError, match="missing or malformed"):
-        read_shard_manifest(tmp_path / "b.json")
-
-
-def test_another_format_version_is_refused(tmp_path: Path) -> None:
-    other = replace(make_shard(), format_version=FORMAT_VERSION + 1)
-    (tmp_path / "a.json").write_bytes(shard_manifest_bytes(other))
-    with pytest.raises(OutputError, match=f"format {FORMAT_VERSION}"):
-        read_shard_manifest(tmp_path / "a.json")
-
-
-def test_counts_add_up_over_shards() -> None:
-    counts = count_outcomes([make_shard(0), make_shard(1)])
+def test_counts_add_up_over_scans() -> None:
+    counts = count_outcomes([*make_scans(), *make_scans()])
     assert counts == {
         "scans": {
             "planned": 6,
@@ -92,14 +61,13 @@ def test_counts_add_up_over_shards() -> None:
 
 
 def test_counts_that_do_not_add_up_are_refused() -> None:
-    shard = make_shard()
-    wrong = replace(shard, scans=({**shard.scans[0], "found": 11}, *shard.scans[1:]))
+    first, *others = make_scans()
     with pytest.raises(CountError, match="not the sum"):
-        count_outcomes([wrong])
+        count_outcomes([{**first, "found": 11}, *others])
 
 
 def test_the_manifest_hashes_every_other_file(tmp_path: Path) -> None:
-    write_manifest(make_release(tmp_path), [make_shard()], Config())
+    write_manifest(make_release(tmp_path), make_scans(), Config())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["files"] == {
         "images/shard-00000.hdf5": {"bytes": 5, "sha256": hashlib.sha256(b"crops").hexdigest()},
@@ -110,19 +78,19 @@ def test_the_manifest_hashes_every_other_file(tmp_path: Path) -> None:
 
 def test_the_manifest_keeps_the_column_names_of_a_source_to_itself(tmp_path: Path) -> None:
     config = parse_config({"lesions": {"columns": {"tag": "CANARY"}}})
-    write_manifest(make_release(tmp_path), [make_shard()], config)
+    write_manifest(make_release(tmp_path), make_scans(), config)
     assert "CANARY" not in (tmp_path / "manifest.json").read_text()
 
 
 def test_a_release_is_whole_until_a_file_changes(tmp_path: Path) -> None:
-    write_manifest(make_release(tmp_path), [make_shard()], Config())
+    write_manifest(make_release(tmp_path), make_scans(), Config())
     assert is_whole(tmp_path)
     (tmp_path / "metadata.csv").write_bytes(b"rowz")
     assert not is_whole(tmp_path)
 
 
 def test_the_manifest_names_no_scan_host_user_or_path(tmp_path: Path) -> None:
-    write_manifest(make_release(tmp_path / "release"), [make_shard()], Config())
+    write_manifest(make_release(tmp_path / "release"), make_scans(), Config())
     text = (tmp_path / "release" / "manifest.json").read_text()
     for private in ("TBPS_", "00" * 32, socket.gethostname(), str(tmp_path), getpass.getuser()):
         assert f'"{private}' not in text
@@ -131,7 +99,7 @@ def test_the_manifest_names_no_scan_host_user_or_path(tmp_path: Path) -> None:
 
 def test_the_same_release_gives_the_same_manifest(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_manifest(make_release(tmp_path / name), [make_shard()], Config())
+        write_manifest(make_release(tmp_path / name), make_scans(), Config())
     one, other = ((tmp_path / name / "manifest.json").read_bytes() for name in ("a", "b"))
     assert one == other
 
@@ -139,14 +107,5 @@ def test_the_same_release_gives_the_same_manifest(tmp_path: Path) -> None:
 def test_an_old_manifest_is_not_part_of_the_new_one(tmp_path: Path) -> None:
     make_release(tmp_path)
     for _ in range(2):
-        write_manifest(tmp_path, [make_shard()], Config())
+        write_manifest(tmp_path, make_scans(), Config())
     assert "manifest.json" not in json.loads((tmp_path / "manifest.json").read_text())["files"]
-
-
-def test_images_that_changed_or_vanished_are_refused(tmp_path: Path) -> None:
-    make_release(tmp_path)
-    with pytest.raises(OutputError, match="shard 0 are missing or have changed"):
-        write_manifest(tmp_path, [make_shard(content=b"other")], Config())
-    with pytest.raises(OutputError, match="shard 1 are missing or have changed"):
-        write_manifest(tmp_path, [make_shard(1)], Config())
-    assert not (tmp_path / "manifest.json").exists()

@@ -10,23 +10,23 @@ import pytest
 from tbp_extract.deidentify import merge_releases
 from tbp_extract.errors import OutputError, SourceError
 from tbp_extract.io import shards
-from tbp_extract.io.shards import ShardReader, shard_image, shard_name
+from tbp_extract.io.shards import ShardReader, shard_name
 from tbp_extract.jpeg import decode_jpeg
 from tbp_extract.types import Release
-from tests.releases import make_jpegs, make_release
+from tests.releases import image_of, make_jpegs, make_release
 
 
 @pytest.fixture
 def release_folder(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     for number in range(3):
-        image = shard_image(make_release(4, number))
+        image = image_of(make_release(4, number))
         (tmp_path / "images" / shard_name(number)).write_bytes(image)
     return tmp_path
 
 
 def write_shard(path: Path, release: Release) -> Path:
-    path.write_bytes(shard_image(release))
+    path.write_bytes(image_of(release))
     return path
 
 
@@ -46,9 +46,8 @@ def test_a_shard_without_crops_is_legal(tmp_path: Path) -> None:
 
 def test_the_same_release_gives_the_same_bytes_in_another_process() -> None:
     code = (
-        "import hashlib; from tests.releases import make_release; "
-        "from tbp_extract.io.shards import shard_image; "
-        "print(hashlib.sha256(shard_image(make_release(9))).hexdigest())"
+        "import hashlib; from tests.releases import image_of, make_release; "
+        "print(hashlib.sha256(image_of(make_release(9))).hexdigest())"
     )
     root = Path(__file__).resolve().parents[2]
     runs = [
@@ -64,7 +63,7 @@ def test_the_same_release_gives_the_same_bytes_in_another_process() -> None:
 def test_a_crop_that_does_not_end_as_a_jpeg_is_refused() -> None:
     release = make_release(1)
     with pytest.raises(OutputError, match="FFD9"):
-        shard_image(Release(release.columns, (release.jpegs[0] + b"\0",)))
+        image_of(Release(release.columns, (release.jpegs[0] + b"\0",)))
 
 
 def test_a_shard_that_does_not_read_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +71,10 @@ def test_a_shard_that_does_not_read_back_is_refused(monkeypatch: pytest.MonkeyPa
     other = tuple(make_jpegs(2, seed=77))
     monkeypatch.setattr(shards, "_build", lambda ids, jpegs: honest(ids, other))
     with pytest.raises(OutputError, match="differs"):
-        shard_image(release)
+        image_of(release)
     monkeypatch.setattr(shards, "_build", lambda ids, jpegs: honest(ids[:1], jpegs[:1]))
     with pytest.raises(OutputError, match="does not hold"):
-        shard_image(release)
+        image_of(release)
 
 
 def test_a_release_reads_as_one(release_folder: Path) -> None:

@@ -2,8 +2,10 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tbp_extract.config import parse_config
-from tbp_extract.pipeline.plan import plan_shards
+from tbp_extract.pipeline.plan import plan_scans, shard_count
 from tbp_extract.types import ReleaseKey, ScanRef
 
 KEY = ReleaseKey(bytes(range(32)))
@@ -16,50 +18,67 @@ def refs(n: int) -> tuple[ScanRef, ...]:
     )
 
 
-def test_every_scan_is_in_exactly_one_shard() -> None:
-    for n in (1, 63, 64, 65, 300, 2000):
-        planned = [ref.scan_id for plan in plan_shards(refs(n), CONFIG, KEY) for ref in plan.scans]
-        assert sorted(planned) == sorted(ref.scan_id for ref in refs(n))
+def test_every_scan_is_planned_once() -> None:
+    planned = [plan.ref.scan_id for plan in plan_scans(refs(300), CONFIG, KEY)]
+    assert sorted(planned) == sorted(ref.scan_id for ref in refs(300))
 
 
 def test_plan_ignores_the_order_and_place_of_the_source() -> None:
-    plans = plan_shards(refs(40), CONFIG, KEY)
+    plans = plan_scans(refs(40), CONFIG, KEY)
     moved = tuple(replace(ref, root=Path("/elsewhere")) for ref in reversed(refs(40)))
-    again = plan_shards(moved, CONFIG, KEY)
+    again = plan_scans(moved, CONFIG, KEY)
     assert [plan.fingerprint for plan in plans] == [plan.fingerprint for plan in again]
 
 
 def test_plan_order_is_keyed() -> None:
-    first = [p.scans[0].scan_id for p in plan_shards(refs(40), CONFIG, KEY)]
-    other = [p.scans[0].scan_id for p in plan_shards(refs(40), CONFIG, ReleaseKey(bytes(32)))]
+    first = [plan.ref.scan_id for plan in plan_scans(refs(40), CONFIG, KEY)]
+    other = [plan.ref.scan_id for plan in plan_scans(refs(40), CONFIG, ReleaseKey(bytes(32)))]
     assert first != other
     assert first != sorted(first)
 
 
-def test_fingerprint_follows_settings_scans_and_key() -> None:
-    def fingerprint(ref: ScanRef, settings: dict[str, object], key: ReleaseKey) -> str:
-        return plan_shards((ref,), parse_config(settings), key)[0].fingerprint
+def fingerprint(ref: ScanRef, settings: dict[str, object], key: ReleaseKey = KEY) -> str:
+    return plan_scans((ref,), parse_config(settings), key)[0].fingerprint
 
+
+def test_fingerprint_follows_settings_scans_and_key() -> None:
     ref = refs(1)[0]
     others = {
-        fingerprint(ref, {}, KEY),
-        fingerprint(ref, {"crop": {"size_px": 64}}, KEY),
-        fingerprint(replace(ref, unit="cm"), {}, KEY),
-        fingerprint(replace(ref, age_years=50.0), {}, KEY),
+        fingerprint(ref, {}),
+        fingerprint(ref, {"crop": {"size_px": 64}}),
+        fingerprint(replace(ref, unit="cm"), {}),
+        fingerprint(replace(ref, age_years=50.0), {}),
         fingerprint(ref, {}, ReleaseKey(bytes(32))),
     }
     assert len(others) == 5
 
 
-def test_shard_size_follows_the_configuration() -> None:
-    config = parse_config({"shards": {"scans_per_shard": 7}})
-    assert [len(plan.scans) for plan in plan_shards(refs(20), config, KEY)] == [7, 7, 6]
+def test_fingerprint_follows_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(refs(1)[0], {})
+    monkeypatch.setattr("tbp_extract.pipeline.plan.code_fingerprint", lambda: "another program")
+    assert fingerprint(refs(1)[0], {}) != before
 
 
-def test_few_scans_spread_over_as_many_shards() -> None:
-    assert [len(plan.scans) for plan in plan_shards(refs(5), CONFIG, KEY)] == [1] * 5
+@pytest.mark.parametrize(
+    "settings", [{"run": {"scan_seconds": 5.0, "worker_memory_gb": 9.0}}, {"shards": {"max_mb": 1}}]
+)
+def test_settings_that_shape_no_scan_leave_its_fingerprint(settings: dict[str, object]) -> None:
+    assert fingerprint(refs(1)[0], settings) == fingerprint(refs(1)[0], {})
+
+
+def test_limits_of_a_run_are_not_published_and_change_no_fingerprint() -> None:
+    config = parse_config({"run": {"scan_seconds": 5.0}})
+    assert config.fingerprint == CONFIG.fingerprint
+    assert config.public_settings == CONFIG.public_settings
+    assert "run" not in config.public_settings
+
+
+def test_shards_double_as_crops_grow_and_stay_below_their_size() -> None:
+    config = parse_config({"shards": {"max_mb": 1}})
+    counts = [shard_count(mb * 2**20, config) for mb in (0, 1, 2, 3, 5, 100)]
+    assert counts == [1, 1, 2, 4, 8, 128]
 
 
 def test_a_plan_can_be_sent_to_a_worker() -> None:
-    plan = plan_shards(refs(3), CONFIG, KEY)[0]
+    plan = plan_scans(refs(3), CONFIG, KEY)[0]
     assert pickle.loads(pickle.dumps(plan)) == plan  # noqa: S301 - our own bytes

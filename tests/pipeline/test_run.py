@@ -18,7 +18,7 @@ from tbp_extract.io.layout import OutLayout
 from tbp_extract.measure.location import simple_location
 from tbp_extract.pipeline.run import Progress, run
 from tbp_extract.pipeline.scan import ScanResult, process_scan
-from tbp_extract.pipeline.shard import ShardResult
+from tbp_extract.pipeline.work import Outcome, ScanDone, ShardDone
 from tbp_extract.types import ReleaseKey, ScanRef
 from tbp_extract.verify import verify
 from tests.sources import LESIONS, SCANS, copy_source, read_rows, write_rows
@@ -44,13 +44,18 @@ def finished(source: Path, key_path: Path, tmp_path_factory: pytest.TempPathFact
 
 class Count(Progress):
     def __init__(self) -> None:
-        self.scans = self.finished = self.shards = 0
+        self.scans = self.finished = self.done = self.shards = 0
+        self.sentences: list[str] = []
+
+    def noticed(self, sentence: str) -> None:
+        self.sentences.append(sentence)
 
     def planned(self, scans: int, finished: int) -> None:
         self.scans, self.finished = scans, finished
 
-    def advanced(self, result: ShardResult) -> None:
-        self.shards += 1
+    def advanced(self, outcome: Outcome) -> None:
+        self.done += isinstance(outcome, ScanDone)
+        self.shards += isinstance(outcome, ShardDone)
 
 
 def digests(release: Path) -> dict[str, str]:
@@ -134,7 +139,7 @@ def test_stopped_run_goes_on_where_it_was(
     source: Path, key_path: Path, finished: Path, tmp_path: Path
 ) -> None:
     class Stop(Progress):
-        def advanced(self, result: ShardResult) -> None:
+        def advanced(self, outcome: Outcome) -> None:
             raise KeyboardInterrupt
 
     out = tmp_path / "out"
@@ -143,7 +148,7 @@ def test_stopped_run_goes_on_where_it_was(
     assert not OutLayout(out).manifest.exists()
     count = Count()
     run(source, out, CONFIG, workers=0, key_path=key_path, progress=count)
-    assert (count.scans, count.finished, count.shards) == (SCANS, 1, SCANS - 1)
+    assert (count.scans, count.finished, count.done) == (SCANS, 1, SCANS - 1)
     assert digests(out / "release") == digests(finished / "release")
 
 
@@ -155,11 +160,11 @@ def test_complete_run_does_nothing_even_without_its_work_folder(
     shutil.rmtree(out / "work", ignore_errors=True)
     count = Count()
     report = run(source, out, CONFIG, workers=0, key_path=key_path, progress=count)
-    assert (count.finished, count.shards) == (SCANS, 0)
+    assert (count.finished, count.done, count.shards) == (SCANS, 0, 0)
     assert report.counts["lesions"]["exported"] == SCANS * LESIONS
 
 
-@pytest.mark.parametrize("damage", ["texture", "shard", "rows"])
+@pytest.mark.parametrize("damage", ["texture", "crop", "record"])
 def test_changed_input_or_damaged_output_is_made_again(
     source: Path, key_path: Path, tmp_path: Path, damage: str
 ) -> None:
@@ -168,16 +173,18 @@ def test_changed_input_or_damaged_output_is_made_again(
     before = digests(out / "release")
     target = {
         "texture": next(moved.glob("arm_001/*.jpg")),
-        "shard": next((out / "release" / "images").iterdir()),
-        "rows": next((out / "private" / "shards").glob("*.rows.parquet")),
+        "crop": next((out / "release" / "images").iterdir()),
+        "record": next((out / "private" / "scans").glob("*.record")),
     }[damage]
     if damage == "texture":
         shutil.copy(next(moved.glob("arm_000/*.jpg")), target)
     else:
-        target.write_bytes(target.read_bytes()[:-1] + b"\0")
+        content = bytearray(target.read_bytes())
+        content[content.find(b"JFIF") + 40] ^= 1
+        target.write_bytes(content)
     count = Count()
     run(moved, out, CONFIG, workers=0, key_path=key_path, progress=count)
-    assert (count.finished, count.shards) == (SCANS - 1, 1)
+    assert (count.finished, count.done) == (SCANS - 1, 1)
     assert (digests(out / "release") == before) is (damage != "texture")
     assert verify(out) == ()
 
@@ -186,7 +193,7 @@ def test_finished_release_is_not_replaced_by_other_settings(
     source: Path, key_path: Path, finished: Path
 ) -> None:
     other = parse_config({"crop": {"size_px": 64}})
-    with pytest.raises(OutputError, match="other settings"):
+    with pytest.raises(OutputError, match="the settings changed"):
         run(source, finished, other, workers=0, key_path=key_path)
 
 
@@ -201,7 +208,7 @@ def test_second_run_on_a_folder_is_refused_while_the_first_works(
         run(source, tmp_path / "out", CONFIG, workers=0, progress=Second())
 
 
-@pytest.mark.parametrize("lost", ["linkage.csv", "shards/shard-00000.json", "quarantine.csv"])
+@pytest.mark.parametrize("lost", ["linkage.csv", "quarantine.csv"])
 def test_lost_private_file_is_written_anew(
     source: Path, key_path: Path, finished: Path, tmp_path: Path, lost: str
 ) -> None:
@@ -301,7 +308,7 @@ def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
             raise ZeroDivisionError
         return process_scan(ref, config, key, folder=folder)
 
-    monkeypatch.setattr("tbp_extract.pipeline.shard.process_scan", faulty)
+    monkeypatch.setattr("tbp_extract.pipeline.work.process_scan", faulty)
     report = run(source, tmp_path / "out", CONFIG, workers=0)
     assert report.counts["scans"]["quarantined"] == {"internal": 1}
     assert report.counts["lesions"]["exported"] == (SCANS - 1) * LESIONS

@@ -1,0 +1,67 @@
+"""A scan of nobody: a tube with two marks, which takes every kernel through its work once."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from tbp_extract.config import Config
+from tbp_extract.io.folder import ScanFolder
+from tbp_extract.pipeline.scan import process_scan
+from tbp_extract.types import ReleaseKey, ScanRef
+
+__all__ = ["warm_up"]
+
+RINGS: Final = 40
+SIDES: Final = 24
+HEIGHT_MM: Final = 400.0
+RADIUS_MM: Final = 60.0
+
+
+def warm_up(config: Config) -> None:
+    """Compile or load all kernels that a scan with a lesion list needs.
+
+    Compiling takes a minute on a machine's first run; numba keeps the result on disk.
+    """
+    # Without it a run is slower to start, and that is all.
+    with suppress(Exception), tempfile.TemporaryDirectory(prefix="tbp_extract_") as name:
+        root = Path(name)
+        _write_tube(root)
+        ref = ScanRef("tube", "tube", root, "tube.obj", "lesions.csv", unit="mm")
+        folder = ScanFolder(root, config.limits)
+        process_scan(ref, config, ReleaseKey(bytes(32)), folder=folder)
+
+
+def _write_tube(root: Path) -> None:
+    page = np.full((256, 256, 3), (150, 170, 200), np.uint8)
+    for column in (64, 192):
+        cv2.circle(page, (column, 128), 6, (60, 80, 110), -1)
+    (root / "tube.png").write_bytes(cv2.imencode(".png", page)[1].tobytes())
+    (root / "tube.mtl").write_text("newmtl skin\nmap_Kd tube.png\n", encoding="utf-8")
+    (root / "tube.obj").write_text("\n".join(_tube_lines()) + "\n", encoding="utf-8")
+    rows = (f"{k},{RADIUS_MM * c},{HEIGHT_MM / 2},0" for k, c in enumerate((-1, 1)))
+    (root / "lesions.csv").write_text("\n".join(("lesion_id,x,y,z", *rows)), encoding="utf-8")
+
+
+def _tube_lines() -> Iterator[str]:
+    """Describe a closed tube; its first and last ring shrink to a point."""
+    yield from ("mtllib tube.mtl", "usemtl skin")
+    for ring in range(RINGS + 1):
+        radius = RADIUS_MM if 0 < ring < RINGS else 0.0
+        for side in range(SIDES + 1):
+            turn = 2 * np.pi * side / SIDES
+            x, z = radius * np.cos(turn), radius * np.sin(turn)
+            yield f"v {x:.6f} {HEIGHT_MM * ring / RINGS:.6f} {z:.6f}"
+            yield f"vt {side / SIDES:.6f} {ring / RINGS:.6f}"
+    for ring in range(RINGS):
+        for side in range(SIDES):
+            a = ring * (SIDES + 1) + side + 1
+            b, c, d = a + 1, a + SIDES + 2, a + SIDES + 1
+            if ring < RINGS - 1:
+                yield f"f {a}/{a} {d}/{d} {c}/{c}"
+            if ring > 0:
+                yield f"f {a}/{a} {c}/{c} {b}/{b}"
