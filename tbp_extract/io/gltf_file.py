@@ -1,7 +1,6 @@
 """The container of glTF: JSON, buffers and accessors."""
 
 import base64
-import binascii
 import json
 import struct
 from typing import Any
@@ -185,7 +184,8 @@ def data_uri(uri: str) -> bytes | None:
         if head.endswith(";base64"):
             return base64.b64decode(unquote(body), validate=True)
         return unquote(body).encode("latin-1")
-    except (binascii.Error, UnicodeEncodeError) as error:
+    # Letters beyond ASCII are a plain ValueError, all else is one of its kinds.
+    except ValueError as error:
         raise unreadable("embedded data are malformed") from error
 
 

@@ -25,6 +25,9 @@ _ARGUMENTS = {
 }
 """Number of arguments of the options of a texture."""
 
+_SWITCHES = frozenset({"-blendu", "-blendv", "-cc", "-clamp"})
+"""Those that are on or off."""
+
 _UNCHANGED = {"-o": 0.0, "-s": 1.0, "-t": 0.0}
 """Options with up to three numbers, and the number that changes nothing."""
 
@@ -125,7 +128,7 @@ def _maps_by_material(text: str, parent: str) -> list[tuple[str, list[Material]]
 
 
 def _parse_map(rest: str, parent: str) -> Material:
-    changed_by = None
+    changed_by, line = None, rest
     while rest.startswith("-"):
         option, _, after = rest.partition(" ")
         if option in _UNCHANGED:
@@ -133,12 +136,21 @@ def _parse_map(rest: str, parent: str) -> Material:
             changed = any(number != _UNCHANGED[option] for number in numbers)
         elif option in _ARGUMENTS:
             words, after = _take_words(after, _ARGUMENTS[option])
-            changed = option == "-mm" and [float(w) for w in words if _is_number(w)] != [0.0, 1.0]
+            changed = (
+                [float(w) for w in words if _is_number(w)] != [0.0, 1.0]
+                if option == "-mm"
+                else option in _SWITCHES and words not in (["on"], ["off"])
+            )
         else:
             break
         changed_by = option if changed else changed_by
         rest = after
     file = rest.strip().strip('"')
+    if line and not file:
+        raise ScanError(
+            ScanReason.TEXTURE_MISSING,
+            "a map_Kd line of an MTL file has options, and no file behind them",
+        )
     return Material(join_name(parent, file) if file else None, changed_by)
 
 

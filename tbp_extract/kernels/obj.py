@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
-POWERS = np.array([float(f"1e{k}") for k in range(23)])
-"""The powers of ten that float64 holds exactly."""
+POWERS = np.array([float(f"1e{k}") for k in range(23)])  # those that float64 holds exactly
 
 MANTISSA_END = 10**17
 """A mantissa takes another digit while it is below: 18 digits, more than float64 can tell."""
@@ -283,7 +282,8 @@ def _fill_numbers(text: NDArray[np.uint8], at: int, least: int, out: NDArray[np.
         out[k], at = _number(text, at)
         if at < 0 or not _is_end(text, at):
             return -1
-    return at
+    # Whether a next line that begins with a word goes on with this one would be a guess.
+    return -1 if text[_line_end(text, at) - 1] == 92 else at
 
 
 @kernel

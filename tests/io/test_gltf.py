@@ -447,3 +447,12 @@ def test_percent_codes_without_end_are_refused(files: ScanFiles) -> None:
     files.write("m.gltf", json.dumps(builder.document))
     with pytest.raises(ScanError, match="percent codes"):
         read_gltf(files.folder, "m.gltf")
+
+
+@pytest.mark.parametrize("body", ["ä", "AAA", "A*==", "=AAA"])
+def test_embedded_data_that_are_no_base64_are_refused(files: ScanFiles, body: str) -> None:
+    builder = Builder()
+    builder.document["buffers"] = [{"byteLength": 9, "uri": f"data:;base64,{body}"}]
+    files.write("m.gltf", json.dumps(builder.document))
+    with pytest.raises(ScanError, match="embedded data"):
+        read_gltf(files.folder, "m.gltf")

@@ -1,5 +1,6 @@
 import pytest
 
+from tbp_extract.errors import ScanError
 from tbp_extract.io.mtl import Material, parse_mtl
 from tbp_extract.io.text import decode_text
 
@@ -51,3 +52,13 @@ def test_files_lie_where_the_mtl_lies() -> None:
 def test_text_is_utf8_else_latin1() -> None:
     assert decode_text("\ufeffnewmtl ü".encode()) == "newmtl ü"
     assert decode_text("newmtl ü".encode("latin-1")) == "newmtl ü"
+
+
+@pytest.mark.parametrize("line", ["-clamp on", "-s 1 1 1 -clamp on ", "-clamp \t m.jpg"])
+def test_options_without_a_file_are_refused(line: str) -> None:
+    with pytest.raises(ScanError, match="no file behind"):
+        parse_mtl(f"newmtl a\nmap_Kd {line}\n", "")
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_noted() -> None:
+    assert parse_mtl("newmtl a\nmap_Kd -clamp om m.jpg\n", "")["a"].changed_by == "-clamp"

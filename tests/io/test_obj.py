@@ -261,3 +261,13 @@ def test_a_material_of_two_textures_is_refused(files: ScanFiles) -> None:
         assert error.reason is ScanReason.MATERIAL_AMBIGUOUS
     files.write("two.mtl", "newmtl a\nmap_Kd 1.jpg\n")
     assert len(read(files, f"mtllib one.mtl two.mtl\n{body}").pages) == 1
+
+
+@pytest.mark.parametrize("end", ["\\\n", " \\\r\n"])
+def test_a_whole_line_that_ends_in_a_backslash_is_refused(files: ScanFiles, end: str) -> None:
+    """Readers differ in whether the next vertex is then lost."""
+    for line in ("v 0 0 0", "vt 0 0"):
+        text = f"{line}{end}v 1 0 0\nv 0 1 0\nv 1 1 0\nf 1 2 3\n"
+        assert refusal(files, text).reason is ScanReason.MESH_UNREADABLE
+    remark = f"# D:\\scans\\{end}v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    assert len(read(files, remark).vertices) == 3

@@ -17,9 +17,10 @@ def as_text(data: str) -> NDArray[np.uint8]:
 
 def compiled(text: str) -> naive.ParsedObj:
     data = as_text(text)
-    counts, status = np.empty(5, np.int64), np.empty(2, np.int64)
+    counts, status = np.empty(7, np.int64), np.empty(2, np.int64)
     kernels.count_lines(data, counts)
-    v, t, f, g, b = counts.tolist()
+    v, t, f, g, b, unknown, _ = counts.tolist()
+    assert unknown == 0
     vertices, texcoords = np.empty((v, 3)), np.empty((t, 2))
     faces, face_texcoord = np.empty((f, 3), np.int32), np.empty((f, 3), np.int32)
     face_group, names = np.empty(f, np.int32), np.empty((g + b, 2), np.int64)

@@ -1,6 +1,7 @@
 """OBJ, read line by line with Python's own means."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +21,7 @@ class ParsedObj:
 
 def parse(text: str) -> ParsedObj:
     out = ParsedObj()
-    for line in re.split(r"\r\n|\n|\r", re.sub(r"\\(\r\n|\n|\r)", " ", text)):
+    for line in _joined(re.split(r"\r\n|\n|\r", text)):
         words = line.split("#")[0].split()
         if words[:1] == ["v"]:
             out.vertices.append([float(word) for word in words[1:4]])
@@ -33,6 +34,18 @@ def parse(text: str) -> ParsedObj:
         elif words[:1] == ["f"]:
             _add_polygon(out, words[1:])
     return out
+
+
+def _joined(lines: list[str]) -> Iterator[str]:
+    """Lines of numbers go on after a backslash; remarks and names may just end in one."""
+    whole = ""
+    for line in lines:
+        whole += line
+        if line.endswith("\\") and whole.split()[:1] in (["v"], ["vt"], ["f"]):
+            whole = whole[:-1] + " "
+            continue
+        yield whole
+        whole = ""
 
 
 def _add_polygon(out: ParsedObj, words: list[str]) -> None:
