@@ -14,6 +14,7 @@ from tbp_extract.io.mesh import FileMesh, PageSource, check_count, check_lines
 from tbp_extract.io.mtl import Material, merge_materials, read_mtl
 from tbp_extract.io.text import decode_text
 from tbp_extract.kernels import obj as kernels
+from tbp_extract.kernels.mesh import gather_wedges
 
 __all__ = ["line_number", "padded_text", "read_obj"]
 
@@ -45,7 +46,7 @@ def read_obj(folder: ScanFolder, name: str) -> FileMesh:
     """
     parsed = _parse(_read_text(folder, name), folder.limits)
     wedge_uv = np.empty((len(parsed.faces), 3, 2), np.float32)
-    kernels.gather_wedges(parsed.texcoords, parsed.face_texcoord, wedge_uv)
+    gather_wedges(parsed.texcoords, parsed.face_texcoord, wedge_uv)
     materials = _read_materials(folder, parent_name(name), parsed.libraries)
     pages = _pages_by_group(parsed, materials)
     return FileMesh(

@@ -223,3 +223,22 @@ def normals(
             out_vertex[vertex, 0] = x / length
             out_vertex[vertex, 1] = y / length
             out_vertex[vertex, 2] = z / length
+
+
+@kernel
+def gather_wedges(
+    texcoords: NDArray[np.float64],  # (T, 2)
+    face_texcoord: NDArray[np.int32],  # (F, 3), -1 where a corner has none
+    out: NDArray[np.float32],  # (F, 3, 2), NaN for a face with a corner that has none
+) -> None:
+    """Give each face corner its texture coordinates."""
+    for face in range(len(face_texcoord)):
+        whole = True
+        for corner in range(3):
+            whole = whole and face_texcoord[face, corner] >= 0
+        for corner in range(3):
+            for k in range(2):
+                if whole:
+                    out[face, corner, k] = texcoords[face_texcoord[face, corner], k]
+                else:
+                    out[face, corner, k] = np.nan

@@ -251,6 +251,14 @@ def _count_corners(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
 
 
 @kernel
+def _goes_on(text: NDArray[np.uint8], start: int, at: int) -> bool:
+    """Whether a line only has more numbers of a line that ended in a backslash."""
+    if start < 3 or not (_starts_index(text[at]) or text[at] == 46):
+        return False
+    return bool(text[start - 3 if text[start - 2] == 13 else start - 2] == 92)
+
+
+@kernel
 def count_lines(
     text: NDArray[np.uint8],  # (L + 4,)
     out: NDArray[np.int64],  # (7,) by kind up to `UNKNOWN`, faces as triangles; the first unknown
@@ -259,8 +267,11 @@ def count_lines(
     out[:] = 0
     at, end = 0, len(text) - 4
     while at < end:
+        start = at
         at = _skip_blanks(text, at)
         kind = _kind(text, at)
+        if kind == UNKNOWN and _goes_on(text, start, at):
+            kind = OTHER
         if kind == FACE:
             corners, at = _count_corners(text, at + 1)
             out[FACE] += max(corners - 2, 0)
@@ -282,8 +293,12 @@ def _fill_numbers(text: NDArray[np.uint8], at: int, least: int, out: NDArray[np.
         out[k], at = _number(text, at)
         if at < 0 or not _is_end(text, at):
             return -1
-    # Whether a next line that begins with a word goes on with this one would be a guess.
-    return -1 if text[_line_end(text, at) - 1] == 92 else at
+    end = _line_end(text, at)
+    if text[end - 1] == 92:
+        # Whether a next line that begins with a word goes on with this one would be a guess.
+        c = text[_skip_blanks(text, end - 1)]
+        return at if _starts_index(c) or c == 46 or _is_break(c) else -1
+    return at
 
 
 @kernel
@@ -343,25 +358,6 @@ def fill_mesh(
             out[0] = MALFORMED
             return
         at = _line_end(text, at) + 1
-
-
-@kernel
-def gather_wedges(
-    texcoords: NDArray[np.float64],  # (T, 2)
-    face_texcoord: NDArray[np.int32],  # (F, 3), -1 where a corner has none
-    out: NDArray[np.float32],  # (F, 3, 2), NaN for a face with a corner that has none
-) -> None:
-    """Give each face corner its texture coordinates."""
-    for face in range(len(face_texcoord)):
-        whole = True
-        for corner in range(3):
-            whole = whole and face_texcoord[face, corner] >= 0
-        for corner in range(3):
-            for k in range(2):
-                if whole:
-                    out[face, corner, k] = texcoords[face_texcoord[face, corner], k]
-                else:
-                    out[face, corner, k] = np.nan
 
 
 @kernel

@@ -130,7 +130,8 @@ def _exchange_words(data: bytes, rng: Rng) -> bytes:
     if len(words) < 2:
         return data
     one, two = (words[k] for k in sorted(rng.choice(len(words), 2, replace=False)))
-    return data[: one.start()] + two[0] + data[one.end() : two.start()] + one[0] + data[two.end() :]
+    between, after = data[one.end() : two.start()], data[two.end() :]
+    return b"".join((data[: one.start()], two[0], between, one[0], after))
 
 
 def _lines(data: bytes, rng: Rng) -> bytes:

@@ -271,3 +271,10 @@ def test_a_whole_line_that_ends_in_a_backslash_is_refused(files: ScanFiles, end:
         assert refusal(files, text).reason is ScanReason.MESH_UNREADABLE
     remark = f"# D:\\scans\\{end}v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
     assert len(read(files, remark).vertices) == 3
+
+
+@pytest.mark.parametrize("end", ["\\\n", "\\\r\n", "\\\r"])
+def test_normals_and_lines_may_go_on_after_a_backslash(files: ScanFiles, end: str) -> None:
+    text = f"vn 0 {end} 0 {end}.5\nv 0 0 0\nv 1 0 0\nv 0 1 0\nl 1 2 {end} 3\nf 1 2 3\n"
+    assert read(files, text).faces.tolist() == [[0, 1, 2]]
+    assert refusal(files, text.replace("vn", "vn 1 1 1\n0 2")).reason is ScanReason.MESH_UNREADABLE
