@@ -4,18 +4,19 @@ from pathlib import Path
 
 import click
 
-from tbp_extract.cli.common import EXIT_FAILED, FOLDER
+from tbp_extract.cli.common import EXIT_FAILED, FILE, FOLDER
 
 __all__ = ["verify"]
 
 
 @click.command()
 @click.argument("out", type=FOLDER)
-def verify(out: Path) -> int:
+@click.option("--key", "key_path", type=FILE, help="Release key, if it is not in OUT/private.")
+def verify(out: Path, key_path: Path | None) -> int:
     """Check the release in OUT: hashes, counts, formats, privacy."""
     from tbp_extract.verify import verify as verify_release
 
-    failures = verify_release(out)
+    failures = verify_release(out, key_path)
     for failure in failures:
         click.echo(f"{failure.check}: {failure.sentence}")
     click.echo(f"{len(failures)} failures" if failures else "the release passes all checks")

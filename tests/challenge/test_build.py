@@ -19,7 +19,7 @@ from tbp_extract.columns import CLINICAL_BLOCKS, ISIC_TEST_COLUMNS, ISIC_TRAIN_C
 from tbp_extract.config import ChallengeConfig, parse_settings
 from tbp_extract.errors import ConfigError, OutputError, SourceError
 from tbp_extract.io.dataset import LesionDataset
-from tbp_extract.verify.hdf5 import shard_faults
+from tbp_extract.verify.hdf5 import read_shard
 from tests.centres import CENTRES, label, make_patient, write_centre, write_labels
 from tests.challenge.planted import SETTINGS, Planted, plant
 
@@ -134,7 +134,7 @@ def test_images_are_the_crops_of_the_centres_byte_for_byte(out: Path, planted: P
 
 def test_image_files_have_the_genuine_structure(out: Path) -> None:
     for split in ("train", "test"):
-        assert list(shard_faults(out / "public" / f"{split}-image.hdf5")) == []
+        assert read_shard(out / "public" / f"{split}-image.hdf5").faults == ()
 
 
 def test_public_readers_read_the_files(out: Path) -> None:
