@@ -83,6 +83,7 @@ def finish(
         files = hash_release(layout.release)
         _check_shards(made.values(), files)
         write_whole(layout.manifest, manifest_bytes(files, entries, context.config))
+    if layout.manifest.exists():
         level_times(layout.release)
     if layout.manifest.exists() and layout.work.is_dir():
         _clear(layout)

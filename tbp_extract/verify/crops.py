@@ -59,7 +59,11 @@ def check_order(evidence: Evidence) -> Iterator[str]:
     ids = evidence.column("isic_id")
     if ids != sorted(ids, key=str):
         yield "metadata: the rows are not in the order of their ids"
+    last = ""
     for name, shard in evidence.shards():
+        if shard.crops and min(shard.crops) <= last:
+            yield f"images/{name}: holds crops that belong into an earlier file by their ids"
+        last = max(shard.crops, default=last)
         if list(shard.crops) != sorted(shard.crops):
             yield f"images/{name}: the crops are not in the order of their ids"
         places = [shard.places[crop] for crop in sorted(shard.crops)]

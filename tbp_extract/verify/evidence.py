@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tbp_extract.verify.hdf5 import Shard, read_shard
 
-__all__ = ["CropFact", "Evidence", "sha256_of"]
+__all__ = ["CropFact", "Evidence", "ScanNote", "sha256_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,20 @@ class CropFact:
     """Name of the file that holds it."""
 
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanNote:
+    """What the private side knows of one finished scan."""
+
+    entry: Mapping[str, Any]
+    """Pseudonym and counts."""
+
+    inputs: tuple[str, ...]
+    """Names of the files that were read."""
+
+    links: tuple[Mapping[str, str], ...]
+    """Private rows from ids to the source, as text."""
 
 
 class Evidence:
@@ -103,11 +117,12 @@ class Evidence:
         """Private rows as text."""
         return self.private_rows("linkage.csv")
 
-    @property
-    def scan_records(self) -> list[dict[str, Any]]:
-        """What the run noted of each scan."""
-        paths = sorted((self.private / "shards").glob("shard-?????.json"))
-        return [scan for path in paths for scan in json.loads(path.read_bytes())["scans"]]
+    @cached_property
+    def scan_notes(self) -> list[ScanNote]:
+        """What the run noted of each scan that it finished."""
+        lost = {row["scan"] for row in self.private_rows("quarantine.csv")}
+        notes = map(_read_note, sorted((self.private / "scans").glob("*.record")))
+        return [note for note in notes if note.entry["scan"] not in lost]
 
     def private_rows(self, name: str) -> list[dict[str, str]]:
         """Rows of a private table; none where there is no such file."""
@@ -122,3 +137,17 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file as hex, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_note(path: Path) -> ScanNote:
+    """Read a record: a line, the length of a head in 8 bytes, the head as JSON, its pieces."""
+    data = path.read_bytes()
+    start = data.index(b"\n") + 9
+    end = start + int.from_bytes(data[start - 8 : start], "big")
+    head = json.loads(data[start:end])
+    facts, (rows_bytes, links_bytes, *_) = head["facts"], head["lengths"]
+    links = data[end + rows_bytes : end + rows_bytes + links_bytes]
+    with pa.ipc.open_stream(links) as stream:
+        rows = stream.read_all().to_pylist()
+    texts = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    return ScanNote(facts["entry"], tuple(facts["inputs"]), tuple(texts))

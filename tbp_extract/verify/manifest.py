@@ -25,7 +25,7 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
     "counts": frozenset({"lesions", "scans"}),
     "counts.lesions": frozenset({"dropped", "exported", "found", "tags"}),
     "counts.scans": frozenset({"done", "empty", "planned", "quarantined"}),
-    "tool": frozenset({"name", "version"}),
+    "tool": frozenset({"code", "name", "version"}),
 }
 """Keys of each object with fixed ones."""
 
@@ -70,6 +70,8 @@ def check_manifest(evidence: Evidence) -> Iterator[str]:
             yield f"manifest.json: {place} holds other reasons than known ones, or no counts"
     if manifest["format"] != "tbp_extract release" or manifest["tool"]["name"] != "tbp_extract":
         yield "manifest.json: names another format or tool"
+    if not _SHA256.fullmatch(str(manifest["tool"].get("code"))):
+        yield "manifest.json: tells of its code otherwise than by SHA-256"
     versions = [manifest["tool"]["version"], *manifest["libraries"].values()]
     if not all(isinstance(text, str) and _VERSION.fullmatch(text) for text in versions):
         yield "manifest.json: holds versions that are none"

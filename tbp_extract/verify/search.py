@@ -102,11 +102,8 @@ def _parts(name: str, cell: str) -> set[str]:
 
 
 def _input_names(evidence: Evidence) -> set[str]:
-    names: set[str] = set()
-    for path in sorted((evidence.private / "shards").glob("*.notes.json")):
-        for files in json.loads(path.read_bytes())["inputs"].values():
-            names |= {step for file in files for step in _steps(file)}
-    return names
+    files = (name for note in evidence.scan_notes for name in note.inputs)
+    return {step for name in files for step in _steps(name)}
 
 
 def _steps(name: str) -> set[str]:

@@ -7,10 +7,13 @@ import numpy as np
 
 from tests.verify.edits import (
     SHARD,
+    column,
     edit_shard,
     edit_shard_bytes,
     read_crops,
+    read_linkage,
     write_crops,
+    write_linkage,
 )
 from tests.verify.leaks import leak
 
@@ -252,3 +255,17 @@ def text_in_the_free_room_of_the_names(out: Path) -> None:
 def crops_in_the_order_of_the_scan(out: Path) -> None:
     crops = read_crops(out)
     write_crops(out, dict(reversed(crops.items())))
+
+
+@leak("order")
+def one_shard_for_each_patient(out: Path) -> None:
+    crops = read_crops(out)
+    patients = dict(zip(column(out, "isic_id"), column(out, "patient_id"), strict=True))
+    for number, patient in enumerate(sorted(set(patients.values()))):
+        mine = {name: jpeg for name, jpeg in crops.items() if patients[name] == patient}
+        write_crops(out, mine, f"images/shard-{number:05d}.hdf5")
+    rows = read_linkage(out)
+    files = sorted(set(patients.values()))
+    for row in rows:
+        row["shard"] = f"shard-{files.index(patients[row['isic_id']]):05d}.hdf5"
+    write_linkage(out, rows)

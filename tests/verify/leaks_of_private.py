@@ -108,7 +108,7 @@ def patient_id_in_gzip(out: Path) -> None:
 
 @leak("private_values", "shards", "ids", "pairing")
 def patient_id_raw_in_a_shard(out: Path) -> None:
-    path = out / "release" / "images" / "shard-00001.hdf5"
+    path = out / "release" / "images" / "shard-00000.hdf5"
     path.write_bytes(path.read_bytes() + MRN.encode())
 
 
@@ -211,7 +211,7 @@ def two_patients_under_one_pseudonym(out: Path) -> None:
     edit_table(out, patient_id=[patients[0]] * len(patients))
 
 
-@leak("pseudonyms")
+@leak("pseudonyms", "linkage")
 def linkage_leads_to_another_lesion(out: Path) -> None:
     rows = read_linkage(out)
     rows[0]["lesion_id"] += "0"
@@ -238,3 +238,17 @@ def pseudonyms_without_a_key(out: Path) -> None:
     of = {row["isic_id"]: row["patient_id"] for row in read_linkage(out)}
     hashed = [hashlib.sha256(of[name].encode()).digest() for name in column(out, "isic_id")]
     edit_table(out, patient_id=["TBPP_" + base64.b32encode(d).decode()[:12] for d in hashed])
+
+
+@leak("linkage")
+def other_date_in_the_linkage(out: Path) -> None:
+    rows = read_linkage(out)
+    rows[0]["capture_date"] = "1999-12-31"
+    write_linkage(out, rows)
+
+
+@leak("linkage")
+def other_place_in_the_linkage(out: Path) -> None:
+    rows = read_linkage(out)
+    rows[0]["x_mm"] = str(float(rows[0]["x_mm"]) + 1)
+    write_linkage(out, rows)
