@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from tbp_extract.config import Config
-from tbp_extract.io.folder import ScanFolder
-from tbp_extract.pipeline.scan import process_scan
+from tbp_extract.io.layout import OutLayout
+from tbp_extract.pipeline.plan import ScanPlan
+from tbp_extract.pipeline.work import Context, ShardTask, carry_out
 from tbp_extract.types import ReleaseKey, ScanRef
 
 __all__ = ["warm_up"]
@@ -23,17 +24,20 @@ RADIUS_MM: Final = 60.0
 
 
 def warm_up(config: Config) -> None:
-    """Compile or load all kernels that a scan with a lesion list needs.
+    """Compile or load all kernels and libraries that a scan with a lesion list needs.
 
     Compiling takes a minute on a machine's first run; numba keeps the result on disk.
     """
-    # Without it a run is slower to start, and that is all.
+    # Without it each worker is slower to start, and that is all.
     with suppress(Exception), tempfile.TemporaryDirectory(prefix="tbp_extract_") as name:
-        root = Path(name)
+        root, layout = Path(name), OutLayout(Path(name) / "out")
+        for folder in (layout.work, layout.records):
+            folder.mkdir(parents=True)
         _write_tube(root)
         ref = ScanRef("tube", "tube", root, "tube.obj", "lesions.csv", unit="mm")
-        folder = ScanFolder(root, config.limits)
-        process_scan(ref, config, ReleaseKey(bytes(32)), folder=folder)
+        context = Context(config, ReleaseKey(bytes(32)), layout)
+        carry_out(ScanPlan(ref, scan="tube", patient="tube", fingerprint=""), context)
+        carry_out(ShardTask(0, ()), context)
 
 
 def _write_tube(root: Path) -> None:
