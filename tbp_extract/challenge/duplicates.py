@@ -28,6 +28,9 @@ MIN_COSINE: Final = 0.8
 MAX_LISTED_GROUP: Final = 32
 COMPARE_PX: Final = 64
 DETAIL_PX: Final = 3.0
+NOISE_LEVELS: Final = 1.0
+"""Strength of detail, in grey levels, that is not made stronger."""
+
 MIN_DETAIL: Final = 0.25
 """SD of fine detail, in grey levels, below which a crop has none to compare."""
 
@@ -91,11 +94,12 @@ def similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     Two lesions alike in size and shade correlate in their broad shape, but not in detail; one
     picture saved twice does in both. Returns 0 where a crop has no detail.
     """
-    details = [_detail(luminance(pixels, COMPARE_PX)) for pixels in (one, other)]
-    spread = [float(d.std()) for d in details]
-    if min(spread) < MIN_DETAIL:
+    greys = [luminance(pixels, COMPARE_PX) for pixels in (one, other)]
+    details = [grey - cv2.GaussianBlur(grey, (0, 0), DETAIL_PX) for grey in greys]
+    if min(float(detail.std()) for detail in details) < MIN_DETAIL:
         return 0.0
-    return float(np.mean(details[0] * details[1]) / (spread[0] * spread[1]))
+    first, second = (_evened(detail) for detail in details)
+    return float(np.mean(first * second) / (first.std() * second.std()))
 
 
 def group_pairs(pairs: DuplicatePairs, count: int) -> NDArray[np.int64]:
@@ -116,9 +120,11 @@ def _root(group: NDArray[np.int64], k: int) -> int:
     return k
 
 
-def _detail(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    detail = grey - cv2.GaussianBlur(grey, (0, 0), DETAIL_PX)
-    return np.asarray(detail - detail.mean(), np.float32)
+def _evened(detail: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Detail of equal strength everywhere: else the edges of any two round lesions agree."""
+    strength = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), DETAIL_PX))
+    evened = detail / (strength + NOISE_LEVELS)
+    return np.asarray(evened - evened.mean(), np.float32)
 
 
 def _identical(digests: NDArray[Any]) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:

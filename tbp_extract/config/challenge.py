@@ -82,7 +82,7 @@ class DuplicateConfig(Section):
     near: bool = True
     """Whether crops that are nearly identical count, or only pixel-identical ones."""
 
-    min_similarity: Annotated[float, Field(ge=0.5, le=1)] = 0.75
+    min_similarity: Annotated[float, Field(ge=0.5, le=1)] = 0.65
     """Correlation of fine detail from which two crops are the same picture."""
 
 
