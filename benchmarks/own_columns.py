@@ -23,6 +23,7 @@ from tbp_extract.columns import MAIN_MEASURES
 from tbp_extract.crop import extract_crops
 from tbp_extract.geometry import build_surface
 from tbp_extract.measure import add_context
+from tbp_extract.measure.delineate import delineate
 from tbp_extract.measure.existing import batch_of_images
 from tbp_extract.measure.quality import crop_quality
 from tbp_extract.measure.skin import skin_tone
@@ -82,9 +83,9 @@ def _faces_under(corners: NDArray[np.float64], places: NDArray[np.float64]) -> N
 
 
 def _tone(tone: Tone) -> dict[str, Any]:
-    found = skin_tone(_crops(tone, 133))
+    found = skin_tone(delineate(_crops(tone, 133)))
     off = found["tbp_ex_ita_deg"] - Skin.of(tone).ita_deg
-    hairy = skin_tone(_crops(tone, 133, 8.0))["tbp_ex_ita_deg"] - found["tbp_ex_ita_deg"]
+    hairy = skin_tone(delineate(_crops(tone, 133, 8.0)))["tbp_ex_ita_deg"] - found["tbp_ex_ita_deg"]
     return {
         "tone": tone.value,
         "ita_deg": round(Skin.of(tone).ita_deg, 1),
@@ -143,7 +144,6 @@ def _speed() -> dict[str, float]:
     return {
         "quality_crops_s": round(SPEED_CROPS / _seconds(lambda: crop_quality(smooth))),
         "quality_hairy_crops_s": round(SPEED_CROPS / _seconds(lambda: crop_quality(hairy))),
-        "tone_crops_s": round(SPEED_CROPS / _seconds(lambda: skin_tone(smooth))),
         "context_lesions_s": round(MOST_LESIONS / _seconds(lambda: add_context(table, places))),
     }
 

@@ -87,7 +87,7 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = {
     ),
     "image_type": (IMAGE_TYPE,),
     "tbp_tile_type": TILE_TYPES,
-    "tbp_ex_delineation": ("ok", "faint", "clipped", "no_lesion", "hair", "uncovered"),
+    "tbp_ex_delineation": ("ok", "faint", "clipped", "no_lesion", "hair", "glare", "uncovered"),
     "tbp_lv_location": ("Unknown", "Head & Neck", *_TORSO_PARTS, *_LIMB_PARTS),
     "tbp_lv_location_simple": (
         *("Torso Back", "Torso Front", "Left Leg", "Right Leg", "Left Arm", "Right Arm"),
@@ -284,7 +284,7 @@ _OWN = (
     _text(
         "tbp_ex_delineation",
         "Trust in the outline: ok; faint: values given, not to be relied on; clipped: no sizes; "
-        "no_lesion, hair, uncovered: no values",
+        "no_lesion, hair, glare, uncovered: no values",
         Origin.OWN,
     ),
 )

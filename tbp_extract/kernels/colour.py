@@ -8,6 +8,35 @@ from numpy.typing import NDArray
 from tbp_extract.kernels import kernel
 
 
+@kernel
+def choose_sides(
+    mask: NDArray[np.bool_],  # (N, M, M)
+    clear: NDArray[np.bool_],  # (N, M, M)
+    away_mm: NDArray[np.float32],  # (N, M, M)
+    near_mm: float,
+    far_mm: float,
+    least_px: int,
+    out_inside: NDArray[np.bool_],  # (N, M, M) clear pixels of the mask; all if they are too few
+    out_around: NDArray[np.bool_],  # (N, M, M) clear pixels between two distances outside
+    out_px: NDArray[np.int64],  # (N,) pixels around
+) -> None:
+    """Mark the pixels whose colours are compared."""
+    size = mask.shape[1]
+    near, far = np.float32(-near_mm), np.float32(-far_mm)
+    for n in range(mask.shape[0]):
+        inside = around = 0
+        for i in range(size):
+            for j in range(size):
+                one = mask[n, i, j] & clear[n, i, j]
+                two = clear[n, i, j] & (away_mm[n, i, j] < near) & (away_mm[n, i, j] > far)
+                out_inside[n, i, j], out_around[n, i, j] = one, two
+                inside += one
+                around += two
+        out_px[n] = around
+        if inside < least_px:
+            out_inside[n] = mask[n]
+
+
 # Two rounds over each set of pixels: the second leaves out what lies beyond `trim` standard
 # deviations of lightness in the first, where that is finite.
 @kernel

@@ -118,23 +118,7 @@ def fit_skin(
             out_sd[n, c] = 1.4826 * _median(work, count, bins)
 
 
-@kernel
-def _subtract(
-    lab: NDArray[np.float32],  # (M, M, 3)
-    plane: NDArray[np.float64],  # (3, 3)
-    step_mm: float,
-    out: NDArray[np.float32],  # (M, M, 3)
-) -> None:
-    size = lab.shape[0]
-    half = 0.5 * (size - 1)
-    for i in range(size):
-        for j in range(size):
-            y, x = (i - half) * step_mm, (j - half) * step_mm
-            for c in range(3):
-                out[i, j, c] = lab[i, j, c] - (plane[c, 0] + y * plane[c, 1] + x * plane[c, 2])
-
-
-# A box of 5 x 5 pixels is moved over the middle; the one whose mean differs most from skin, in
+# A box of 3 x 3 pixels is moved over the middle; the one whose mean differs most from skin, in
 # units of skin's own scatter, times a bell over the distance from the middle, is the core.
 @kernel
 def find_core(
@@ -148,68 +132,68 @@ def find_core(
 ) -> None:
     """Mark the middle of what looks least like skin near the middle of each image."""
     n_images, size = lab.shape[0], lab.shape[1]
-    away = np.empty((size, size, 3), np.float32)
-    middle = size // 2
-    reach = min(int(2.5 * bell_mm / step_mm), middle - 2)
+    half = 0.5 * (size - 1)
+    reach = min(2.5 * bell_mm / step_mm, half - 1.0)
+    low, high = math.ceil(half - reach), math.floor(half + reach)
+    total = np.empty(3)
     for n in range(n_images):
         out_core[n] = False
-        _subtract(lab[n], plane[n], step_mm, away)
         best, row, col = 0.0, -1, -1
-        for i in range(middle - reach, middle + reach + 1):
-            for j in range(middle - reach, middle + reach + 1):
+        for i in range(low, high + 1):
+            for j in range(low, high + 1):
                 if not usable[n, i, j]:
                     continue
-                one = two = three = count = 0.0
-                for r in range(i - 2, i + 3):
-                    for s in range(j - 2, j + 3):
+                count = 0.0
+                total[:] = 0.0
+                for r in range(i - 1, i + 2):
+                    for s in range(j - 1, j + 2):
                         if usable[n, r, s]:
                             count += 1.0
-                            one += away[r, s, 0]
-                            two += away[r, s, 1]
-                            three += away[r, s, 2]
-                way2 = ((i - middle) ** 2 + (j - middle) ** 2) * step_mm**2
-                far = math.sqrt(
-                    (one / sd[n, 0]) ** 2 + (two / sd[n, 1]) ** 2 + (three / sd[n, 2]) ** 2
-                )
-                score = far / count * math.exp(-0.5 * way2 / bell_mm**2)
+                            for c in range(3):
+                                total[c] += lab[n, r, s, c]
+                y, x = (i - half) * step_mm, (j - half) * step_mm
+                far2 = 0.0
+                for c in range(3):
+                    skin = plane[n, c, 0] + y * plane[n, c, 1] + x * plane[n, c, 2]
+                    far2 += ((total[c] / count - skin) / sd[n, c]) ** 2
+                score = math.sqrt(far2) * math.exp(-0.5 * (y * y + x * x) / bell_mm**2)
                 if score > best:
                     best, row, col = score, i, j
         if row >= 0:
-            for i in range(row - 2, row + 3):
-                for j in range(col - 2, col + 3):
+            for i in range(row - 1, row + 2):
+                for j in range(col - 1, col + 2):
                     out_core[n, i, j] = usable[n, i, j]
 
 
 @kernel
-def _smooth(
-    raw: NDArray[np.float32],  # (M, M), changed
-    usable: NDArray[np.bool_],  # (M, M)
-    lines: NDArray[np.float32],  # (2, M, M) scratch
-    out: NDArray[np.float32],  # (M, M); -1 where not usable
+def core_contrast(
+    lab: NDArray[np.float32],  # (M, M, 3)
+    core: NDArray[np.bool_],  # (M, M)
+    plane: NDArray[np.float64],  # (3, 3)
+    step_mm: float,
+    out: NDArray[np.float64],  # (3,) NaN where there is no core
 ) -> None:
-    """Smooth by 1-2-1 both ways, usable pixels only; values stay above -0.99."""
-    size, two = raw.shape[0], np.float32(2.0)
-    weight = out
+    """Mean colour of the core minus that of the skin below it."""
+    size = lab.shape[0]
+    half = 0.5 * (size - 1)
+    count = one = two = three = down = right = 0.0
     for i in range(size):
         for j in range(size):
-            weight[i, j] = np.float32(1.0) if usable[i, j] else np.float32(0.0)
-            raw[i, j] = raw[i, j] * weight[i, j]
-    for i in range(size):
-        up, down = max(i - 1, 0), min(i + 1, size - 1)
-        for j in range(size):
-            lines[0, i, j] = raw[up, j] + two * raw[i, j] + raw[down, j]
-            lines[1, i, j] = weight[up, j] + two * weight[i, j] + weight[down, j]
-    for i in range(size):
-        for j in range(size):
-            left, right = max(j - 1, 0), min(j + 1, size - 1)
-            total = lines[0, i, left] + two * lines[0, i, j] + lines[0, i, right]
-            share = lines[1, i, left] + two * lines[1, i, j] + lines[1, i, right]
-            value = total / share if share > np.float32(0.0) else np.float32(0.0)
-            out[i, j] = max(value, np.float32(-0.99)) if usable[i, j] else np.float32(-1.0)
+            if core[i, j]:
+                count += 1.0
+                one += lab[i, j, 0]
+                two += lab[i, j, 1]
+                three += lab[i, j, 2]
+                down += i - half
+                right += j - half
+    out[0], out[1], out[2] = one, two, three
+    for c in range(3):
+        out[c] -= (down * plane[c, 1] + right * plane[c, 2]) * step_mm
+        out[c] = out[c] / count - plane[c, 0] if count > 0.0 else np.nan
 
 
 # The direction is that of best separation with independent channels: the core's difference over
-# the variance of skin. Scaled so that skin is 0 and the core 1, then smoothed by 1-2-1 both ways.
+# the variance of skin. Scaled so that skin is 0 and the core 1.
 @kernel
 def project(
     lab: NDArray[np.float32],  # (N, M, M, 3)
@@ -218,50 +202,80 @@ def project(
     sd: NDArray[np.float64],  # (N, 3) above 0
     core: NDArray[np.bool_],  # (N, M, M)
     step_mm: float,
-    out_contrast: NDArray[np.float32],  # (N, M, M); -1 where not usable
-    out_seed: NDArray[np.int64],  # (N,) flat index of the core's pixel of greatest contrast, or -1
+    out_contrast: NDArray[np.float32],  # (N, M, M); -1 where not usable, above -1 elsewhere
     out_core_lab: NDArray[np.float64],  # (N, 3) core minus skin
     out_noise: NDArray[np.float64],  # (N,) skin's standard deviation in units of the contrast
 ) -> None:
     """Project colours onto the line from skin to core."""
     n_images, size = lab.shape[0], lab.shape[1]
-    away = np.empty((size, size, 3), np.float32)
-    raw = np.empty((size, size), np.float32)
-    lines = np.empty((2, size, size), np.float32)
+    half = 0.5 * (size - 1)
     weight = np.empty(3)
     for n in range(n_images):
-        _subtract(lab[n], plane[n], step_mm, away)
-        count = 0
-        out_core_lab[n] = 0.0
-        for i in range(size):
-            for j in range(size):
-                if core[n, i, j]:
-                    count += 1
-                    for c in range(3):
-                        out_core_lab[n, c] += away[i, j, c]
-        out_seed[n], out_noise[n] = -1, np.nan
-        out_contrast[n] = -1.0
-        if count == 0:
-            out_core_lab[n] = np.nan
-            continue
-        far2 = noise2 = 0.0
+        core_contrast(lab[n], core[n], plane[n], step_mm, out_core_lab[n])
+        out_contrast[n], out_noise[n] = -1.0, np.nan
+        far2 = noise2 = zero = down = right = 0.0
         for c in range(3):
-            out_core_lab[n, c] /= count
             far2 += (out_core_lab[n, c] / sd[n, c]) ** 2
         if not far2 > 0.0:
             continue
         for c in range(3):
             weight[c] = out_core_lab[n, c] / sd[n, c] ** 2 / far2
             noise2 += (weight[c] * sd[n, c]) ** 2
+            zero += weight[c] * plane[n, c, 0]
+            down += weight[c] * plane[n, c, 1] * step_mm
+            right += weight[c] * plane[n, c, 2] * step_mm
         out_noise[n] = math.sqrt(noise2)
         one, two, three = np.float32(weight[0]), np.float32(weight[1]), np.float32(weight[2])
         for i in range(size):
+            start = np.float32(zero + (i - half) * down - half * right)
+            along = np.float32(right)
             for j in range(size):
-                raw[i, j] = one * away[i, j, 0] + two * away[i, j, 1] + three * away[i, j, 2]
-        _smooth(raw, usable[n], lines, out_contrast[n])
-        best = -1.0
+                skin = start + np.float32(j) * along
+                value = one * lab[n, i, j, 0] + two * lab[n, i, j, 1] + three * lab[n, i, j, 2]
+                value = max(value - skin, np.float32(-0.99))
+                out_contrast[n, i, j] = value if usable[n, i, j] else np.float32(-1.0)
+
+
+@kernel
+def smooth(
+    usable: NDArray[np.bool_],  # (N, M, M)
+    contrast: NDArray[np.float32],  # (N, M, M) of `project`, changed
+) -> None:
+    """Smooth by 1-2-1 both ways, usable pixels only."""
+    size, two = contrast.shape[1], np.float32(2.0)
+    total, share = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
+    for n in range(contrast.shape[0]):
+        for i in range(size):
+            up, down = max(i - 1, 0), min(i + 1, size - 1)
+            for j in range(size):
+                a = np.float32(usable[n, up, j])
+                b = two * np.float32(usable[n, i, j])
+                c = np.float32(usable[n, down, j])
+                share[i, j] = a + b + c
+                above, below = contrast[n, up, j], contrast[n, down, j]
+                total[i, j] = a * above + b * contrast[n, i, j] + c * below
         for i in range(size):
             for j in range(size):
-                if core[n, i, j] and out_contrast[n, i, j] > best:
-                    best = out_contrast[n, i, j]
+                left, right = max(j - 1, 0), min(j + 1, size - 1)
+                if usable[n, i, j]:
+                    known = share[i, left] + two * share[i, j] + share[i, right]
+                    value = total[i, left] + two * total[i, j] + total[i, right]
+                    contrast[n, i, j] = value / known
+
+
+@kernel
+def find_seed(
+    contrast: NDArray[np.float32],  # (N, M, M)
+    core: NDArray[np.bool_],  # (N, M, M)
+    out_seed: NDArray[np.int64],  # (N,) flat index of the core's pixel of greatest contrast, or -1
+) -> None:
+    """Choose the pixel from which each region is grown."""
+    size = contrast.shape[1]
+    for n in range(contrast.shape[0]):
+        best = -1.0
+        out_seed[n] = -1
+        for i in range(size):
+            for j in range(size):
+                if core[n, i, j] and contrast[n, i, j] > best:
+                    best = contrast[n, i, j]
                     out_seed[n] = i * size + j

@@ -1,9 +1,27 @@
-"""The soft edge of a region: threshold, mask, shares and distances."""
+"""The edge of a region: threshold, mask and distances."""
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
+
+# Thirds of a pixel from the outline, between which its two sides are looked at: two to five
+# pixels, 0.3 to 0.7 mm on the raster of 7.3 px/mm, beyond the reach of an edge's blur.
+_BAND_NEAR, _BAND_FAR = 6, 14
+# The outline does not lie below half of the peak, unless by three standard deviations of skin:
+# nearer to skin, fringes and mottling cannot be told apart.
+_OF_PEAK, _CLEAR_SD = 0.5, 3.0
+# An edge 0.3 mm wide, seen at 9 px/mm and smoothed once, falls as a logistic of this scale.
+_BLUR_PX = 0.8
+# The foot of an edge is followed down to this share of its height, and until the region has
+# become larger by this factor.
+_FOOT_SHARE, _FOOT_GROWTH = 0.15, 1.15
+# What is narrower than this share of the greatest width is a spur, up to 3.3 px (0.9 mm across).
+_SPUR_SHARE, _SPUR_MOST = 0.45, 10
+# Levels further below the first one are never chosen.
+_LOWEST = 0.35
 
 
 @kernel
@@ -35,37 +53,52 @@ def fill(
                     count += 1
 
 
+# What lies in the row above comes first, along memory, then what lies to the left; then the same
+# from below and from the right.
+@kernel
+def _distance(
+    mask: NDArray[np.bool_],  # (R, C)
+    side: bool,
+    line: NDArray[np.int16],  # (C + 2,) or more, scratch
+    out: NDArray[np.int16],  # (R, C) thirds of a pixel
+) -> None:
+    """Distance to the nearest pixel where the mask equals `side`."""
+    rows, cols = mask.shape
+    far = np.int16(3 * (rows + cols))
+    for turn in range(2):
+        line[:] = far
+        for a in range(rows):
+            i = a if turn == 0 else rows - 1 - a
+            row, here = out[i], mask[i]
+            for j in range(cols):
+                step = min(line[j] + 4, line[j + 1] + 3, line[j + 2] + 4)
+                if turn == 0:
+                    row[j] = 0 if here[j] == side else min(step, far)
+                else:
+                    row[j] = min(row[j], step)
+            if turn == 0:
+                for j in range(1, cols):
+                    row[j] = min(row[j], row[j - 1] + 3)
+            else:
+                for j in range(cols - 2, -1, -1):
+                    row[j] = min(row[j], row[j + 1] + 3)
+            for j in range(cols):
+                line[j + 1] = row[j]
+
+
 @kernel
 def chamfer(
     mask: NDArray[np.bool_],  # (R, C)
+    line: NDArray[np.int16],  # (C + 2,) or more, scratch
+    inward: NDArray[np.int16],  # (R, C) scratch
     out: NDArray[np.int16],  # (R, C) thirds of a pixel: inside above 0, outside below
 ) -> None:
     """Distance to the other side of the outline, counted 3 a side step and 4 a diagonal one."""
-    rows, cols = mask.shape
-    for turn in range(2):
-        # Back to front in the second turn; `up` and `left` are what has been visited.
-        for a in range(rows):
-            i = a if turn == 0 else rows - 1 - a
-            up = i - 1 if turn == 0 else i + 1
-            for b in range(cols):
-                j = b if turn == 0 else cols - 1 - b
-                left = j - 1 if turn == 0 else j + 1
-                right = j + 1 if turn == 0 else j - 1
-                here = mask[i, j]
-                best = 3 * (rows + cols) if turn == 0 else int(out[i, j])
-                if a > 0:
-                    best = min(best, (out[up, j] if mask[up, j] == here else 0) + 3)
-                    if b > 0:
-                        best = min(best, (out[up, left] if mask[up, left] == here else 0) + 4)
-                    if b < cols - 1:
-                        best = min(best, (out[up, right] if mask[up, right] == here else 0) + 4)
-                if b > 0:
-                    best = min(best, (out[i, left] if mask[i, left] == here else 0) + 3)
-                out[i, j] = best
-    for i in range(rows):
-        for j in range(cols):
-            if not mask[i, j]:
-                out[i, j] = -out[i, j]
+    _distance(mask, False, line, inward)
+    _distance(mask, True, line, out)
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
+            out[i, j] = inward[i, j] - out[i, j]
 
 
 @kernel
@@ -90,33 +123,6 @@ def band_median(
 
 
 @kernel
-def soften(
-    contrast: NDArray[np.float32],  # (R, C)
-    mask: NDArray[np.bool_],  # (R, C)
-    away: NDArray[np.int16],  # (R, C)
-    threshold: float,
-    out_share: NDArray[np.float32],  # (R, C) share of the pixel inside the outline
-) -> None:
-    """Share of each pixel inside: by how far its contrast lies from the threshold, at the edge."""
-    rows, cols = contrast.shape
-    for i in range(rows):
-        for j in range(cols):
-            inside = mask[i, j]
-            out_share[i, j] = 1.0 if inside else 0.0
-            if away[i, j] < -4 or away[i, j] > 4 or contrast[i, j] <= np.float32(-1.0):
-                continue
-            # A filled hole is inside and a cut spur outside, whatever the contrast.
-            if inside != (contrast[i, j] >= threshold):
-                continue
-            up, down = contrast[max(i - 1, 0), j], contrast[min(i + 1, rows - 1), j]
-            left, right = contrast[i, max(j - 1, 0)], contrast[i, min(j + 1, cols - 1)]
-            slope = 0.5 * np.sqrt((down - up) ** 2 + (right - left) ** 2)
-            share = 0.5 + (contrast[i, j] - threshold) / max(slope, 1e-3)
-            low, high = (0.5, 1.0) if inside else (0.0, 0.5)
-            out_share[i, j] = min(max(share, low), high)
-
-
-@kernel
 def _keep_largest(
     mask: NDArray[np.bool_],  # (R, C), changed
     seen: NDArray[np.bool_],  # (R, C) scratch
@@ -124,7 +130,7 @@ def _keep_largest(
 ) -> None:
     """Leave the largest 4-connected part of a mask."""
     rows, cols = mask.shape
-    most, best = 0, -1
+    most, best, parts = 0, -1, 0
     for turn in range(2):
         seen[:] = False
         for start in range(rows * cols):
@@ -145,34 +151,40 @@ def _keep_largest(
                         seen[i, j] = True
                         stack[count] = i * cols + j
                         count += 1
+            parts += 1
             if count > most:
                 most, best = count, start
+        if parts < 2:
+            return
     mask[:] = seen
 
 
 @kernel
 def _cut_spurs(
-    reach: int,  # thirds of a pixel
     mask: NDArray[np.bool_],  # (R, C), changed
+    least: int,  # thirds of a pixel
     away: NDArray[np.int16],  # (R, C) scratch
     opened: NDArray[np.bool_],  # (R, C) scratch
-    distance: NDArray[np.int16],  # (R, C) scratch
+    line: NDArray[np.int16],  # (C + 2,) or more, scratch
     stack: NDArray[np.int32],  # (R * C,) or more, scratch
 ) -> None:
-    """Take off what is narrower than twice the reach, unless nothing would be left."""
+    """Take off what is narrow beside the region's greatest width."""
     rows, cols = mask.shape
-    left = 0
-    chamfer(mask, away)
+    _distance(mask, False, line, away)
+    deepest = 0
+    for i in range(rows):
+        for j in range(cols):
+            deepest = max(deepest, away[i, j])
+    reach = max(least, min(int(_SPUR_SHARE * deepest), _SPUR_MOST))
+    if deepest <= reach:
+        return
     for i in range(rows):
         for j in range(cols):
             opened[i, j] = away[i, j] > reach
-            left += opened[i, j]
-    if left == 0:
-        return
-    chamfer(opened, distance)
+    _distance(opened, True, line, away)
     for i in range(rows):
         for j in range(cols):
-            mask[i, j] = mask[i, j] and distance[i, j] >= -reach - 4
+            mask[i, j] = mask[i, j] and away[i, j] <= reach + 4
     _keep_largest(mask, opened, stack)
 
 
@@ -196,76 +208,108 @@ def _window(
     out[2], out[3] = max(out[2] - margin, 0), min(out[3] + margin + 1, size)
 
 
-# As `chamfer` outside of the mask, without its tests: what lies in the row above comes first, along
-# memory, then what lies to the left; then the same from below and from the right.
 @kernel
-def _away_outside(
-    mask: NDArray[np.bool_],  # (M, M)
-    line: NDArray[np.int16],  # (M + 2,) scratch
-    out: NDArray[np.int16],  # (M, M) thirds of a pixel, 0 inside and below 0 outside
-) -> None:
-    """Distance of pixels outside to the nearest pixel inside."""
-    size = mask.shape[0]
-    far = np.int16(6 * size)
-    for turn in range(2):
-        line[:] = far
-        for a in range(size):
-            i = a if turn == 0 else size - 1 - a
-            row = out[i]
-            for j in range(size):
-                step = min(line[j] + 4, line[j + 1] + 3, line[j + 2] + 4)
-                if turn == 0:
-                    row[j] = 0 if mask[i, j] else min(step, far)
-                else:
-                    row[j] = min(row[j], step)
-            if turn == 0:
-                for j in range(1, size):
-                    row[j] = min(row[j], row[j - 1] + 3)
-            else:
-                for j in range(size - 2, -1, -1):
-                    row[j] = min(row[j], row[j + 1] + 3)
-            for j in range(size):
-                line[j + 1] = row[j]
-    for i in range(size):
-        for j in range(size):
-            out[i, j] = -out[i, j]
-
-
-# The threshold moves to midway between the medians inside and outside of the edge, two to five
-# pixels away from it. Then the mask is opened: hairs and bridges to neighbours go.
-@kernel
-def _refine(
+def _peak(
     contrast: NDArray[np.float32],  # (R, C)
     join: NDArray[np.int16],  # (R, C)
     level: int,
+) -> float:
+    """Greatest mean of 3 x 3 pixels around a pixel of the region."""
+    most = 0.0
+    for i in range(1, join.shape[0] - 1):
+        for j in range(1, join.shape[1] - 1):
+            if join[i, j] < level:
+                continue
+            total = 0.0
+            for r in range(i - 1, i + 2):
+                for s in range(j - 1, j + 2):
+                    total += contrast[r, s]
+            most = max(most, total / 9.0)
+    return most
+
+
+# The radius of the region at a level, less that of a sharp edge that is blurred as much, is where
+# the level would lie without the blur: the same for all levels of a sharp edge, farther out for
+# the lower levels of one that fades. The outline goes to the farthest.
+@kernel
+def foot_level(
+    area: NDArray[np.float64],  # (K + 2,) pixels of the region at each level
+    level: int,
+    lowest: int,
+    outer: float,  # contrast outside of the edge
+    noise: float,
     steps: int,
-    spur_px: int,
-    stack: NDArray[np.int32],  # (R * C,) or more, scratch
-    work: NDArray[np.float32],  # (R * C,) or more, scratch
-    out_mask: NDArray[np.bool_],  # (R, C)
-    out_share: NDArray[np.float32],  # (R, C)
-    out_away: NDArray[np.int16],  # (R, C) as `chamfer`
 ) -> int:
-    """Level, mask and soft mask of the region in its window."""
-    opened = np.empty(join.shape, np.bool_)
-    distance = np.empty(join.shape, np.int16)
-    for _ in range(2):
-        fill(join, level, stack, out_mask)
-        chamfer(out_mask, out_away)
-        inner = band_median(contrast, out_away, 6, 14, work)
-        outer = band_median(contrast, out_away, -14, -6, work)
-        half = 0.5 * (inner + outer) * steps
-        if half == half:
-            level = min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
-    fill(join, level, stack, out_mask)
-    _cut_spurs(3 * spur_px, out_mask, out_away, opened, distance, stack)
-    chamfer(out_mask, out_away)
-    soften(contrast, out_mask, out_away, level / steps, out_share)
+    """Level at the foot of an edge."""
+    height = 2.0 * (level / steps - outer)
+    least = max(_FOOT_SHARE, 2.0 * noise / height)
+    farthest = math.sqrt(area[level] / math.pi)
+    for k in range(level - 1, lowest - 1, -1):
+        share = (k / steps - outer) / height
+        if share < least or area[k] > _FOOT_GROWTH * area[level]:
+            break
+        blur = _BLUR_PX * math.log((1.0 - share) / share)
+        farthest = max(farthest, math.sqrt(area[k] / math.pi) - blur)
+    while level > lowest and area[level] < math.pi * farthest**2:
+        level -= 1
     return level
 
 
+# The threshold moves to midway between the medians inside and outside of the edge, two to five
+# pixels away from it; then up to where it is clear of skin, or down to the foot of the edge.
+@kernel
+def _settle(
+    contrast: NDArray[np.float32],  # (R, C)
+    join: NDArray[np.int16],  # (R, C)
+    area: NDArray[np.float64],  # (K + 2,)
+    noise: float,
+    level: int,
+    lowest: int,
+    steps: int,
+    line: NDArray[np.int16],  # (C + 2,) or more, scratch
+    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    work: NDArray[np.float32],  # (R * C,) or more, scratch
+    inward: NDArray[np.int16],  # (R, C) scratch
+    away: NDArray[np.int16],  # (R, C) scratch
+    mask: NDArray[np.bool_],  # (R, C) scratch
+) -> int:
+    """Level of the outline."""
+    outer = 0.0
+    for _ in range(2):
+        fill(join, level, stack, mask)
+        chamfer(mask, line, inward, away)
+        inner = band_median(contrast, away, _BAND_NEAR, _BAND_FAR, work)
+        outer = band_median(contrast, away, -_BAND_FAR, -_BAND_NEAR, work)
+        half = 0.5 * (inner + outer) * steps
+        if half != half:
+            break
+        before, level = level, min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
+        if level == before:
+            break
+    sure = min(_OF_PEAK * _peak(contrast, join, level), _CLEAR_SD * noise)
+    level = max(level, int(sure * steps + 0.5))
+    # A neighbour in the outer band must not make the edge look low.
+    outer = min(outer, 0.3 * level / steps) if outer == outer else 0.0
+    return foot_level(area, level, lowest, outer, noise, steps)
+
+
+# The outline runs half a pixel before the first pixel of the other side.
+@kernel
+def _to_mm(
+    beyond: NDArray[np.int16],  # (M, M) thirds of a pixel, outside above 0
+    step_mm: float,
+    out: NDArray[np.float32],  # (M, M) inside above 0
+) -> None:
+    """Lengths from thirds of a pixel."""
+    third, half = np.float32(step_mm / 3.0), np.float32(0.5 * step_mm)
+    for i in range(beyond.shape[0]):
+        for j in range(beyond.shape[1]):
+            way = np.float32(-beyond[i, j]) * third
+            out[i, j] = way - half if way > 0.0 else way + half
+
+
 # All but the distances looks at a window around the region only, as large as the level may still
-# make it.
+# make it. The mask is opened last: hairs, streaks and bridges to neighbours go.
 @kernel
 def outline(
     contrast: NDArray[np.float32],  # (N, M, M)
@@ -274,12 +318,13 @@ def outline(
     first_level: NDArray[np.int64],  # (N,)
     area: NDArray[np.float64],  # (N, K + 2)
     rim: NDArray[np.float64],  # (N, K + 2)
+    noise: NDArray[np.float64],  # (N,)
     steps: int,
     least_px: int,
     spur_px: int,
+    step_mm: float,
     out_mask: NDArray[np.bool_],  # (N, M, M)
-    out_share: NDArray[np.float32],  # (N, M, M)
-    out_away: NDArray[np.int16],  # (N, M, M) thirds of a pixel from the outline, inside above 0
+    out_away: NDArray[np.float32],  # (N, M, M) mm from the outline, inside above 0; or far below 0
     out_threshold: NDArray[np.float64],  # (N,) NaN where there is no region
     out_rim: NDArray[np.float64],  # (N,) pixels of the region's outline where the image ends
 ) -> None:
@@ -287,25 +332,52 @@ def outline(
     size = contrast.shape[1]
     stack, work = np.empty(size * size, np.int32), np.empty(size * size, np.float32)
     window, line = np.empty(4, np.int64), np.empty(size + 2, np.int16)
+    beyond = np.empty((size, size), np.int16)
     for n in range(contrast.shape[0]):
-        out_mask[n], out_share[n], out_away[n] = False, 0.0, -3 * size
+        out_mask[n], out_away[n] = False, -size * step_mm
         out_threshold[n], out_rim[n] = np.nan, 0.0
-        level = first_level[n]
-        if level < 1:
+        if first_level[n] < 1:
             continue
-        _window(join[n], box[n], max(int(0.49 * level) - 1, 1), 6, window)
-        top_row, last_row, left, last_col = window
-        part = np.empty((last_row - top_row, last_col - left), np.bool_)
-        soft, depth = np.empty(part.shape, np.float32), np.empty(part.shape, np.int16)
-        level = _refine(
-            contrast[n, top_row:last_row, left:last_col].copy(),
-            join[n, top_row:last_row, left:last_col].copy(),
-            level, steps, spur_px, stack, work, part, soft, depth,
+        lowest = max(int(_LOWEST * first_level[n]), 1)
+        _window(join[n], box[n], lowest, 6, window)
+        top, bottom, left, right = window
+        field = contrast[n, top:bottom, left:right].copy()
+        level_of = join[n, top:bottom, left:right].copy()
+        part, opened = np.empty(field.shape, np.bool_), np.empty(field.shape, np.bool_)
+        depth, inward = np.empty(field.shape, np.int16), np.empty(field.shape, np.int16)
+        level = _settle(
+            field, level_of, area[n], noise[n], first_level[n], lowest, steps,
+            line, stack, work, inward, depth, part,
         )  # fmt: skip
         if area[n, level] < least_px:
             continue
-        out_mask[n, top_row:last_row, left:last_col] = part
-        out_share[n, top_row:last_row, left:last_col] = soft
-        _away_outside(out_mask[n], line, out_away[n])
-        out_away[n, top_row:last_row, left:last_col] += np.maximum(depth, 0)
+        fill(level_of, level, stack, part)
+        _cut_spurs(part, 3 * spur_px, depth, opened, line, stack)
+        chamfer(part, line, inward, depth)
+        out_mask[n, top:bottom, left:right] = part
+        _distance(out_mask[n], True, line, beyond)
+        beyond[top:bottom, left:right] -= np.maximum(depth, 0)
+        _to_mm(beyond, step_mm, out_away[n])
         out_threshold[n], out_rim[n] = level / steps, rim[n, level]
+
+
+@kernel
+def rough(
+    join: NDArray[np.int16],  # (N, M, M) of `region.grow`
+    level: NDArray[np.int64],  # (N,) of `region.grow`
+    step_mm: float,
+    out_away: NDArray[np.float32],  # (N, M, M) mm as in `outline`
+) -> None:
+    """Distances from the outline of each region at its first level, holes filled."""
+    size = join.shape[1]
+    stack, mask = np.empty(size * size, np.int32), np.empty((size, size), np.bool_)
+    line, inward = np.empty(size + 2, np.int16), np.empty((size, size), np.int16)
+    beyond = np.empty((size, size), np.int16)
+    for n in range(join.shape[0]):
+        out_away[n] = -size * step_mm
+        if level[n] > 0:
+            fill(join[n], level[n], stack, mask)
+            _distance(mask, True, line, beyond)
+            _distance(mask, False, line, inward)
+            beyond -= inward
+            _to_mm(beyond, step_mm, out_away[n])

@@ -10,9 +10,9 @@ from tbp_extract.kernels import kernel
 # end reaches the padding only.
 @kernel
 def _highest(
-    image: NDArray[np.float32],  # (P * P,)
+    image: NDArray[np.int16],  # (P * P,)
     shift: int,
-    out: NDArray[np.float32],  # (P * P,); stays as it is where the line leaves the image
+    out: NDArray[np.int16],  # (P * P,); stays as it is where the line leaves the image
 ) -> None:
     """Greatest of five pixels that are `shift` apart."""
     n = image.shape[0] - 4 * shift
@@ -28,9 +28,9 @@ def _highest(
 
 @kernel
 def _lowest(
-    image: NDArray[np.float32],  # (P * P,)
+    image: NDArray[np.int16],  # (P * P,)
     shift: int,
-    out: NDArray[np.float32],  # (P * P,); stays as it is where the line leaves the image
+    out: NDArray[np.int16],  # (P * P,); stays as it is where the line leaves the image
 ) -> None:
     """Least of five pixels that are `shift` apart."""
     n = image.shape[0] - 4 * shift
@@ -46,15 +46,15 @@ def _lowest(
 
 @kernel
 def _jump(
-    image: NDArray[np.float32],  # (P * P,)
+    image: NDArray[np.int16],  # (P * P,)
     across: int,  # P
-    buffers: NDArray[np.float32],  # (2, P * P)
-    out: NDArray[np.float32],  # (P * P,)
+    buffers: NDArray[np.int16],  # (2, P * P)
+    out: NDArray[np.int16],  # (P * P,)
 ) -> None:
     """How far a pixel lies below its closings or above its openings, whichever is more."""
     first, second = buffers[0], buffers[1]
     first[:], second[:] = image, image
-    out[:] = 0.0
+    out[:] = 0
     for shift in (1, across, across + 1, across - 1):
         _highest(image, shift, first)
         _lowest(first, shift, second)
@@ -98,7 +98,7 @@ def _keep_long(
     stack: NDArray[np.int32],  # (M * M,)
     out: NDArray[np.bool_],  # (M, M)
 ) -> None:
-    """Mark the parts that are long enough and leave most of their box."""
+    """Mark the parts that are long enough and leave most of their box, or fill the image."""
     size = seen.shape[0]
     for start in range(size * size):
         if seen[start // size, start % size] != 1:
@@ -112,42 +112,59 @@ def _keep_long(
             left, right = min(left, col), max(right, col)
         length = max(bottom - top, right - left) + 1
         room = (bottom - top + 1) * (right - left + 1)
-        if length >= least_px and count <= max(5 * length, 0.3 * room):
+        sparse = count <= max(5 * length, 0.3 * room)
+        # A net that fills a third of the image is no lesion's own structure.
+        if length >= least_px and (sparse or 3 * count > size * size):
             for k in range(count):
                 out[stack[k] // size, stack[k] % size] = True
 
 
+@kernel
+def _usual(jump: NDArray[np.int16], size: int, bins: NDArray[np.int32]) -> int:
+    """Lower median of every fourth row, the padding left out."""
+    bins[:] = 0
+    count, below = 0, 0
+    for i in range(0, size, 4):
+        for j in range(size):
+            bins[min(jump[i + 4, j + 4], len(bins) - 1)] += 1
+            count += 1
+    for value in range(len(bins)):
+        below += bins[value]
+        if 2 * below >= count:
+            return value
+    return 0
+
+
 # A dark line is filled by a closing across it and stays under one along it, so the greatest of
 # four closings of five pixels lies above it; blobs wider than five pixels are left. A light line
-# is the same upside down. The image is padded by four pixels: two for each of two passes.
+# is the same upside down. The image is padded by four pixels: two for each of two passes. Whole
+# numbers run twice as fast.
 @kernel
 def find_lines(
-    light: NDArray[np.float32],  # (N, M, M) lightness
+    lab: NDArray[np.float32],  # (N, M, M, 3), of which only L* counts
     depth: float,  # least difference from what lies beside
-    contrast: float,  # least difference over the usual one: median of each fourth row's median
+    contrast: float,  # least difference over the usual one
+    most: float,  # a difference that is always enough
     least_px: int,  # least length
     out: NDArray[np.bool_],  # (N, M, M)
 ) -> None:
     """Mark lines of at most four pixels' width in lightness."""
-    n_images, size = light.shape[0], light.shape[1]
+    n_images, size = lab.shape[0], lab.shape[1]
     across = size + 8
-    padded = np.empty((across, across), np.float32)
-    jump = np.empty((across, across), np.float32)
-    buffers = np.empty((2, across * across), np.float32)
+    padded = np.empty((across, across), np.int16)
+    jump = np.empty((across, across), np.int16)
+    buffers = np.empty((2, across * across), np.int16)
     seen = np.empty((size, size), np.int8)
-    stack = np.empty(size * size, np.int32)
-    rows = (size + 3) // 4
-    usual = np.empty(rows, np.float32)
+    stack, bins = np.empty(size * size, np.int32), np.empty(1024, np.int32)
     for n in range(n_images):
         for i in range(across):
             row = min(max(i - 4, 0), size - 1)
-            padded[i, 4 : size + 4] = light[n, row]
-            padded[i, :4] = light[n, row, 0]
-            padded[i, size + 4 :] = light[n, row, size - 1]
+            for j in range(size):
+                # 64ths of L*.
+                padded[i, j + 4] = np.int16(lab[n, row, j, 0] * np.float32(64.0) + np.float32(0.5))
+            padded[i, :4], padded[i, size + 4 :] = padded[i, 4], padded[i, size + 3]
         _jump(padded.ravel(), across, buffers, jump.ravel())
-        for i in range(rows):
-            usual[i] = np.median(jump[4 * i + 4, 4 : size + 4])
-        enough = max(depth, contrast * np.median(usual))
+        enough = min(max(64.0 * depth, contrast * _usual(jump, size, bins)), 64.0 * most)
         for i in range(size):
             for j in range(size):
                 seen[i, j] = 1 if jump[i + 4, j + 4] > enough else 0
@@ -166,17 +183,22 @@ def fill_holes(
 ) -> None:
     """Fill pixels from known ones around them."""
     n_images, size = known.shape[0], known.shape[1]
+    weight = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    for r in range(-reach, reach + 1):
+        for c in range(-reach, reach + 1):
+            if r != 0 or c != 0:
+                weight[r + reach, c + reach] = 1.0 / (r * r + c * c) ** 2
     for n in range(n_images):
         for i in range(size):
             for j in range(size):
                 out_filled[n, i, j] = False
                 if not wanted[n, i, j]:
                     continue
-                total = one = two = three = 0.0
+                total = one = two = three = np.float32(0.0)
                 for r in range(max(i - reach, 0), min(i + reach + 1, size)):
                     for c in range(max(j - reach, 0), min(j + reach + 1, size)):
                         if known[n, r, c]:
-                            w = 1.0 / ((r - i) ** 2 + (c - j) ** 2) ** 2
+                            w = weight[r - i + reach, c - j + reach]
                             total += w
                             one += w * values[n, r, c, 0]
                             two += w * values[n, r, c, 1]

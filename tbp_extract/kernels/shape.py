@@ -49,6 +49,36 @@ def chain_length(
 
 
 @kernel
+def soften(
+    contrast: NDArray[np.float32],  # (N, M, M); -1 where there is no skin
+    mask: NDArray[np.bool_],  # (N, M, M)
+    away_mm: NDArray[np.float32],  # (N, M, M)
+    reach_mm: float,  # pixels farther from the outline are whole
+    threshold: NDArray[np.float64],  # (N,)
+    out_share: NDArray[np.float32],  # (N, M, M) share of the pixel inside the outline
+) -> None:
+    """Share of each pixel inside: by how far its contrast lies from the threshold, at the edge."""
+    size = mask.shape[1]
+    for n in range(mask.shape[0]):
+        for i in range(size):
+            for j in range(size):
+                inside = mask[n, i, j]
+                out_share[n, i, j] = 1.0 if inside else 0.0
+                here = contrast[n, i, j]
+                # A filled hole is inside and a cut spur outside, whatever the contrast.
+                if abs(away_mm[n, i, j]) > reach_mm or here <= np.float32(-1.0):
+                    continue
+                if inside != (here >= threshold[n]):
+                    continue
+                up, down = contrast[n, max(i - 1, 0), j], contrast[n, min(i + 1, size - 1), j]
+                left, right = contrast[n, i, max(j - 1, 0)], contrast[n, i, min(j + 1, size - 1)]
+                slope = 0.5 * math.sqrt((down - up) ** 2 + (right - left) ** 2)
+                share = 0.5 + (here - threshold[n]) / max(slope, 1e-3)
+                low, high = (0.5, 1.0) if inside else (0.0, 0.5)
+                out_share[n, i, j] = min(max(share, low), high)
+
+
+@kernel
 def moments(
     share: NDArray[np.float32],  # (N, M, M)
     out: NDArray[np.float64],  # (N, 6) area, middle row and column, variances of both, covariance
@@ -77,20 +107,34 @@ def moments(
             out[n, 5] = both / area - x * y
 
 
+@kernel
+def _is_seen(clear: NDArray[np.bool_], row: int, col: int) -> bool:
+    """Whether nothing hides the skin within a pixel."""
+    size = clear.shape[0]
+    for i in range(max(row - 1, 0), min(row + 2, size)):
+        for j in range(max(col - 1, 0), min(col + 2, size)):
+            if not clear[i, j]:
+                return False
+    return True
+
+
 # Where two neighbours lie on different sides of the outline, it crosses between them at the place
-# where the share interpolates to one half.
+# where the share interpolates to one half. Where hair or glare lies on the outline it is a guess,
+# mostly too far out: with those places a region comes out too wide, without them too narrow, so
+# the mean of both is taken, unless more than a quarter is hidden.
 @kernel
 def widths(
     mask: NDArray[np.bool_],  # (N, M, M)
     share: NDArray[np.float32],  # (N, M, M)
+    clear: NDArray[np.bool_],  # (N, M, M) False where skin is hidden
     direction: NDArray[np.float64],  # (A, 2) unit steps down and right
     out_px: NDArray[np.float64],  # (N, A) NaN where there is no region
 ) -> None:
     """Distance between the parallel lines that hold a region, in each direction."""
     size, n_ways = mask.shape[1], direction.shape[0]
-    low, high = np.empty(n_ways), np.empty(n_ways)
+    place, seen = np.empty((4 * size * size, 2)), np.empty(4 * size * size, np.bool_)
     for n in range(mask.shape[0]):
-        low[:], high[:] = np.inf, -np.inf
+        count, known = 0, 0
         for i in range(size):
             for j in range(size):
                 for k in range(2):
@@ -99,13 +143,19 @@ def widths(
                         continue
                     one, two = share[n, i, j], share[n, r, s]
                     part = (0.5 - one) / (two - one) if abs(two - one) > 1e-6 else 0.5
-                    y, x = i + k * part, j + (1 - k) * part
-                    for a in range(n_ways):
-                        way = y * direction[a, 0] + x * direction[a, 1]
-                        low[a] = min(low[a], way)
-                        high[a] = max(high[a], way)
+                    place[count, 0], place[count, 1] = i + k * part, j + (1 - k) * part
+                    seen[count] = _is_seen(clear[n], i, j)
+                    known += seen[count]
+                    count += 1
         for a in range(n_ways):
-            out_px[n, a] = high[a] - low[a] if high[a] >= low[a] else np.nan
+            low, high, seen_low, seen_high = np.inf, -np.inf, np.inf, -np.inf
+            for k in range(count):
+                way = place[k, 0] * direction[a, 0] + place[k, 1] * direction[a, 1]
+                low, high = min(low, way), max(high, way)
+                if seen[k] or 4 * known < 3 * count:
+                    seen_low, seen_high = min(seen_low, way), max(seen_high, way)
+            width = 0.5 * (high - low + seen_high - seen_low)
+            out_px[n, a] = width if count > 0 else np.nan
 
 
 # A mirror keeps areas, so that the union is twice the area less the overlap: only pixels of the
@@ -126,7 +176,7 @@ def mirror_distance(
         if not moment[n, 0] > 0.0:
             continue
         middle_row, middle_col = moment[n, 1], moment[n, 2]
-        stride = max(int(math.sqrt(moment[n, 0] / dense_px)), 1)
+        stride = max(math.ceil(math.sqrt(moment[n, 0] / dense_px)), 1)
         count, total = 0, 0.0
         for i in range(0, size, stride):
             for j in range(0, size, stride):
@@ -154,17 +204,18 @@ def mirror_distance(
 
 @kernel
 def region_mean(
-    values: NDArray[np.float32],  # (N, M, M) NaN: not known
+    values: NDArray[np.float32],  # (N, S, S) 0: not known
+    index: NDArray[np.int64],  # (M,) line of the values behind each line of the raster
     share: NDArray[np.float32],  # (N, M, M)
     out: NDArray[np.float64],  # (N,) NaN where nothing is known
 ) -> None:
-    """Mean of known values over soft regions."""
-    size = values.shape[1]
+    """Mean of known values over soft regions of another raster."""
+    size = share.shape[1]
     for n in range(values.shape[0]):
         weight = total = 0.0
         for i in range(size):
             for j in range(size):
-                if share[n, i, j] > 0.0 and values[n, i, j] == values[n, i, j]:
+                if share[n, i, j] > 0.0 and values[n, index[i], index[j]] > 0.0:
                     weight += share[n, i, j]
-                    total += share[n, i, j] * values[n, i, j]
+                    total += share[n, i, j] * values[n, index[i], index[j]]
         out[n] = total / weight if weight > 0.0 else np.nan

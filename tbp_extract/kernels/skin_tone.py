@@ -10,28 +10,21 @@ from tbp_extract.kernels import kernel
 
 @kernel
 def lab_codes(
-    pixels: NDArray[np.uint8],  # (S, S, 3)
-    used: NDArray[np.bool_],  # (S, S)
-    share: NDArray[np.float32],  # (3, 256, 3) part of X, Y, Z by byte and channel, in steps
-    root: NDArray[np.float32],  # (K,) CIELAB's f by step
+    lab: NDArray[np.float32],  # (M, M, 3)
+    used: NDArray[np.bool_],  # (M, M)
+    every: int,  # rows and columns that are looked at: every so many
     scale: float,
     zero: int,
-    out: NDArray[np.int32],  # (3, M) L*, a*, b* times `scale` plus `zero`
+    out: NDArray[np.int32],  # (3, K) L*, a*, b* times `scale` plus `zero`
 ) -> int:
     """Gather the colours of the pixels in use; returns how many."""
     found = 0
-    for row in range(pixels.shape[0]):
-        for col in range(pixels.shape[1]):
-            if not used[row, col]:
-                continue
-            red, green, blue = pixels[row, col, 0], pixels[row, col, 1], pixels[row, col, 2]
-            x = root[int(share[0, red, 0] + share[0, green, 1] + share[0, blue, 2] + 0.5)]
-            y = root[int(share[1, red, 0] + share[1, green, 1] + share[1, blue, 2] + 0.5)]
-            z = root[int(share[2, red, 0] + share[2, green, 1] + share[2, blue, 2] + 0.5)]
-            out[0, found] = math.floor((116.0 * y - 16.0) * scale + 0.5) + zero
-            out[1, found] = math.floor(500.0 * (x - y) * scale + 0.5) + zero
-            out[2, found] = math.floor(200.0 * (y - z) * scale + 0.5) + zero
-            found += 1
+    for row in range(0, lab.shape[0], every):
+        for col in range(0, lab.shape[1], every):
+            if used[row, col]:
+                for channel in range(3):
+                    out[channel, found] = math.floor(lab[row, col, channel] * scale + 0.5) + zero
+                found += 1
     return found
 
 
@@ -69,10 +62,9 @@ def _typical_range(
 
 @kernel
 def skin_colours(
-    pixels: NDArray[np.uint8],  # (N, S, S, 3)
-    used: NDArray[np.bool_],  # (N, S, S)
-    share: NDArray[np.float32],  # (3, 256, 3)
-    root: NDArray[np.float32],  # (K,)
+    lab: NDArray[np.float32],  # (N, M, M, 3)
+    used: NDArray[np.bool_],  # (N, M, M)
+    every: int,
     scale: float,
     zero: int,
     bins: int,
@@ -81,10 +73,10 @@ def skin_colours(
     out: NDArray[np.float64],  # (N, 3) L*, a*, b*; left as it is where too few pixels are in use
 ) -> None:
     """Find the median colour of the pixels in use whose L* is typical among them."""
-    codes = np.empty((3, pixels.shape[1] * pixels.shape[2]), np.int32)
+    codes = np.empty((3, lab.shape[1] * lab.shape[2]), np.int32)
     counts, limits = np.empty(bins, np.int32), np.empty(2)
-    for n in range(pixels.shape[0]):
-        found = lab_codes(pixels[n], used[n], share, root, scale, zero, codes)
+    for n in range(lab.shape[0]):
+        found = lab_codes(lab[n], used[n], every, scale, zero, codes)
         if found < fewest:
             continue
         _typical_range(codes[0, :found], reach, scale, counts, limits)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tbp_extract.columns import check_names
 from tbp_extract.measure.colour import measure_colour
 from tbp_extract.measure.context import add_context
-from tbp_extract.measure.delineate import delineate
+from tbp_extract.measure.delineate import Delineation, delineate
 from tbp_extract.measure.quality import crop_quality
 from tbp_extract.measure.shape import measure_shape
 from tbp_extract.measure.skin import skin_tone
@@ -40,13 +40,16 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
     columns: dict[str, NDArray[Any]] = {
         **_position(batch),
         **crop_quality(batch),
-        **skin_tone(batch),
         **_lesion(batch),
     }
+    diameter = _given_diameter(candidates)[index]
+    # Skin alone in the window, and a listed lesion wider than it: the window lies within the lesion.
+    filled = (columns["tbp_ex_delineation"] == Delineation.NO_LESION) & (
+        diameter >= batch.frames.extent_mm
+    )
+    columns["tbp_ex_delineation"][filled] = Delineation.CLIPPED
     columns |= {
-        "clin_size_long_diam_mm": _first_known(
-            _given_diameter(candidates)[index], columns["clin_size_long_diam_mm"]
-        ),
+        "clin_size_long_diam_mm": _first_known(diameter, columns["clin_size_long_diam_mm"]),
         **_given(candidates.extra, index, columns),
     }
     check_names(columns)
@@ -69,6 +72,7 @@ def _measure(batch: CropBatch) -> dict[str, NDArray[Any]]:
     outlines = delineate(batch)
     return {
         "tbp_ex_delineation": outlines.status,
+        **skin_tone(outlines),
         **measure_shape(outlines),
         **measure_colour(outlines),
     }

@@ -1,5 +1,7 @@
 """Colours of delineated lesions and of the skin around them."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,13 +10,26 @@ from tbp_extract.measure.delineate import Outlines
 
 __all__ = ["measure_colour"]
 
-_RING_MM = (0.5, 2.5)
-_TRIM_SD = 2.5
-_DEPTH_MM = 0.3
-_LEAST_CELL_PX = 3
-_LEAST_PX = 12
-_STD_SCALE, _RADIAL_SCALE = 3.403, 3.272
-_NORM_SCALE, _NORM_OFFSET = 56.1, 20.0
+RING_MM: Final = (0.5, 2.5)
+"""Surrounding skin lies between these distances from the outline: beyond its blur, but near."""
+
+TRIM_SD: Final = 2.5
+"""Of it, pixels whose L* is farther from the mean are left out: hairs, other lesions."""
+
+DEPTH_MM: Final = 0.3
+"""Width of the rings in which colours are compared, two pixels of the raster."""
+
+LEAST_CELL_PX: Final = 3
+LEAST_PX: Final = 12
+"""Fewer pixels have no mean: in a cell of a ring; in the lesion or around it."""
+
+STD_SCALE: Final = 3.403
+RADIAL_SCALE: Final = 3.272
+"""The vendor's, in ``norm_color``."""
+
+NORM_SCALE: Final = 56.1
+NORM_OFFSET: Final = 20.0
+"""Fitted to the vendor's ``deltaLBnorm``."""
 
 
 def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
@@ -44,11 +59,22 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     - ``norm_color``: 5 clip(color_std_mean/3.403, 0, 1)
       + 5 clip(radial_color_std_max/3.272, 0, 1).
     """
-    inside, around = _inside(outlines), _around(outlines)
+    inside, around = np.empty_like(outlines.mask), np.empty_like(outlines.mask)
+    around_px = np.empty(len(outlines), np.int64)
+    colour.choose_sides(
+        outlines.mask,
+        outlines.clear,
+        outlines.away_mm,
+        *RING_MM,
+        LEAST_PX,
+        inside,
+        around,
+        around_px,
+    )
     own, skin = np.empty((len(outlines), 4)), np.empty((len(outlines), 4))
     colour.colour_means(outlines.lab, inside, np.inf, own)
-    colour.colour_means(outlines.lab, around, _TRIM_SD, skin)
-    known = outlines.is_coloured & (around.sum(axis=(1, 2)) >= _LEAST_PX)
+    colour.colour_means(outlines.lab, around, TRIM_SD, skin)
+    known = outlines.is_coloured & (around_px >= LEAST_PX)
     contrast = np.empty(len(outlines))
     light, yellow = np.ascontiguousarray(skin[:, 0]), np.ascontiguousarray(skin[:, 2])
     colour.mean_distance(outlines.lab, inside, light, yellow, contrast)
@@ -60,7 +86,7 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
         "tbp_lv_deltaA": own[:, 1] - skin[:, 1],
         "tbp_lv_deltaB": own[:, 2] - skin[:, 2],
         "tbp_lv_deltaLB": contrast,
-        "tbp_lv_deltaLBnorm": _NORM_SCALE * contrast / (skin[:, 0] + _NORM_OFFSET),
+        "tbp_lv_deltaLBnorm": NORM_SCALE * contrast / (skin[:, 0] + NORM_OFFSET),
         "tbp_lv_stdL": own[:, 3],
         "tbp_lv_stdLExt": skin[:, 3],
         **{name: np.where(outlines.is_sized, values, np.nan) for name, values in spread.items()},
@@ -72,20 +98,8 @@ def norm_color(
     color_std_mean: NDArray[np.float64], radial_color_std_max: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Colour variation, 0..10, from the columns of those names; the vendor's formula."""
-    one = np.clip(color_std_mean / _STD_SCALE, 0.0, 1.0)
-    return np.asarray(5.0 * one + 5.0 * np.clip(radial_color_std_max / _RADIAL_SCALE, 0.0, 1.0))
-
-
-def _inside(outlines: Outlines) -> NDArray[np.bool_]:
-    """Clear pixels of the mask; all of it where too few are clear."""
-    clear = outlines.mask & outlines.clear
-    few = clear.sum(axis=(1, 2)) < _LEAST_PX
-    return np.where(few[:, None, None], outlines.mask, clear)
-
-
-def _around(outlines: Outlines) -> NDArray[np.bool_]:
-    near, far = _RING_MM
-    return np.asarray(outlines.clear & (outlines.away_mm < -near) & (outlines.away_mm > -far))
+    one = np.clip(color_std_mean / STD_SCALE, 0.0, 1.0)
+    return np.asarray(5.0 * one + 5.0 * np.clip(radial_color_std_max / RADIAL_SCALE, 0.0, 1.0))
 
 
 def _means(values: NDArray[np.float64], suffix: str) -> dict[str, NDArray[np.float64]]:
@@ -105,7 +119,7 @@ def _spread(outlines: Outlines, inside: NDArray[np.bool_]) -> dict[str, NDArray[
     shape.moments(outlines.share, moment)
     middle = np.ascontiguousarray(moment[:, 1:3])
     colour.ring_spread(
-        outlines.lab, inside, outlines.away_mm, middle, _DEPTH_MM, _LEAST_CELL_PX, mean, most
+        outlines.lab, inside, outlines.away_mm, middle, DEPTH_MM, LEAST_CELL_PX, mean, most
     )
     return {
         "tbp_lv_color_std_mean": mean,

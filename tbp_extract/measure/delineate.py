@@ -1,39 +1,66 @@
 """Where the lesion ends: an outline for each crop, and whether to trust it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.kernels import contrast, edge, lines, region, regrid
-from tbp_extract.measure.lab import rgb_to_lab
+from tbp_extract.kernels import contrast, edge, region, shape
+from tbp_extract.measure.look import RASTER_PX_PER_MM, Image, look, raster_mm
 from tbp_extract.types import CropBatch
 
 __all__ = ["RASTER_PX_PER_MM", "Delineation", "Outlines", "delineate"]
 
-RASTER_PX_PER_MM = 7.3
-"""The raster on which the vendor measures."""
+LEAST_SD: Final = 0.7
+"""Skin is never taken for smoother than this, in CIELAB units: JPEG alone scatters so."""
 
-_LINE_DEPTH = 3.0
-_LINE_CONTRAST = 1.7
-_LINE_MM = 2.5
-_GLARE_LEVEL = 235.0
-_HOLE_MM = 0.6
-_FILL_ROUNDS = 3
-_LEAST_SD = 0.7
-_STIFF_MM2 = 6.0
-_BELL_MM = 1.1
-_FAR_MM = 5.5
-_SKIN_MM = (0.7, 3.5)
-_LEAST_SKIN_PX = 200
-_LEVELS = 40
-_STEEP = 0.45
-_SPUR_PX = 2
-_LEAST_AREA_MM2 = 0.4
-_NO_CONTRAST = (2.0, 1.2)
-_FAINT_CONTRAST = (4.0, 2.0)
+STIFF_MM2: Final = 6.0
+"""Holds the skin's slope back as if by points this far (squared) on both sides."""
+
+BELL_MM: Final = 1.1
+"""Lesions are looked for near the centre, with a bell of this standard deviation."""
+
+FAR_MM: Final = 5.5
+FAR_SHARE: Final = 0.36
+"""Skin is first taken from beyond the less of this length and this share of the crop's side."""
+
+CORNER_SHARE: Final = 0.56
+"""Where a lesion fills the window, skin shows beyond this share of its side: in the corners."""
+
+SKIN_MM: Final = (0.7, 3.5)
+"""Then from so far outside of the first outline."""
+
+LEAST_SKIN_PX: Final = 100
+"""Pixels of skin, of which every fourth is looked at: 7.5 mm2."""
+
+CORE_MM: Final = 0.35
+"""The core is what lies deeper than this, or than half of the greatest depth."""
+
+LEVELS: Final = 40
+"""Levels of contrast between skin and core."""
+
+STEEP: Final = 0.45
+"""An outer edge counts from this share of the steepest edge on."""
+
+SPUR_PX: Final = 2
+"""What is narrower than twice this and a pixel is cut off."""
+
+SOFT_PX: Final = 0.9
+"""Pixels whose middle is nearer than this to the outline may lie on both of its sides."""
+
+LEAST_AREA_MM2: Final = 0.4
+"""Below the smallest lesion of 401,059 genuine rows, 0.43 mm2."""
+
+NEAR_MM: Final = 2.0
+"""What hides skin, or does not cover it, is counted so far around the centre."""
+
+NO_CONTRAST: Final = (2.0, 1.2)
+FAINT_CONTRAST: Final = (4.0, 2.0)
+"""Differences of core and skin, in CIELAB units and in standard deviations of skin."""
+
+_STEP_MM = 1.0 / RASTER_PX_PER_MM
 
 
 class Delineation(StrEnum):
@@ -51,6 +78,9 @@ class Delineation(StrEnum):
 
     HAIR = "hair"
     """Hair hides too much around the centre: no values."""
+
+    GLARE = "glare"
+    """Reflected light hides too much around the centre: no values."""
 
     UNCOVERED = "uncovered"
     """Too little skin is shown around the centre: no values."""
@@ -75,8 +105,8 @@ class Outlines:
     away_mm: NDArray[np.float32]
     """(N, M, M) distance from the outline, inside above 0, outside below."""
 
-    stretch2: NDArray[np.float32]
-    """(N, M, M) true skin area over image area; NaN where not covered."""
+    stretch2: NDArray[np.float64]
+    """(N,) true skin area over image area, mean inside the outline; NaN where there is none."""
 
     contrast_lab: NDArray[np.float64]
     """(N, 3) core of the lesion minus its surrounding skin."""
@@ -125,50 +155,41 @@ def delineate(batch: CropBatch) -> Outlines:
        from skin to core, weighted by the scatter of skin: lighter, redder and darker all count.
     5. The region around the core is grown through all levels of that contrast at once. Of the
        levels with a steep outline the lowest is taken, so that a pale outer part belongs to the
-       lesion; the threshold then moves to midway between the medians inside and outside of the
-       edge, which a soft edge does not shift.
-    6. Steps 3 to 5 once more, with skin and core as this outline gives them.
+       lesion.
+    6. Steps 3 to 5 are done on a grid half as fine, then once more on the raster, with skin and
+       core as the first outline gives them.
+    7. The threshold moves to midway between the medians inside and outside of the edge, which a
+       soft edge does not shift; not below half of the region's peak, unless it is three standard
+       deviations of skin; and where the edge fades more slowly than a blurred sharp one, outward
+       to its foot, as far as a seventh of the area. Streaks narrower than 0.45 of the lesion's
+       width, and than 0.9 mm, are cut off.
+    8. Where nothing is found the corners are tried for skin: a lesion may fill the window.
 
     References
     ----------
     Lee T, Ng V, Gallagher R, Coldman A, McLean D. DullRazor: a software approach to hair removal
     from images. Comput Biol Med 1997. doi:10.1016/S0010-4825(97)00020-6
     """
-    image = _look(batch)
-    far = np.hypot(*_axes_mm(image.lab.shape[1])) > min(_FAR_MM, 0.36 * batch.frames.extent_mm)
-    skin = _fit_skin(image, image.clear & far & _every_second(image))
-    core = np.empty(image.clear.shape, np.bool_)
-    contrast.find_core(
-        image.lab, image.usable, skin.plane, skin.sd, 1.0 / RASTER_PX_PER_MM, _BELL_MM, core
-    )
-    first = _outline(image, skin, core)
-    around = _around(first.away_mm, image.clear) & _every_second(image)
-    again = _fit_skin(image, around)
-    enough = (again.n_px >= _LEAST_SKIN_PX) & (first.threshold > 0.0)
-    skin = _choose_skin(enough, again, skin)
-    inner = first.mask & (first.away_mm > np.minimum(0.35, 0.5 * _depth_mm(first)))
-    core = np.where(enough[:, None, None], inner & image.usable, core)
-    found = _outline(image, skin, core)
+    image, extent_mm = look(batch), batch.frames.extent_mm
+    found = _find(image, min(FAR_MM, FAR_SHARE * extent_mm))
+    status = _status(batch, image, found)
+    empty = np.flatnonzero(status == Delineation.NO_LESION)
+    if len(empty):
+        wide = _find(image.rows(empty), CORNER_SHARE * extent_mm)
+        filled = (wide.rim > 0.0) & _differs(wide, FAINT_CONTRAST)
+        found = _put(found, empty[filled], wide, np.flatnonzero(filled))
+        status[empty[filled]] = Delineation.CLIPPED
     return Outlines(
         lab=image.lab,
         clear=image.clear,
         mask=found.mask,
         share=found.share,
         away_mm=found.away_mm,
-        stretch2=_stretch2(batch, image.usable),
+        stretch2=_stretch2(batch, image, found),
         contrast_lab=found.core_lab,
-        status=_status(batch, image, skin, found),
-        step_mm=1.0 / RASTER_PX_PER_MM,
+        status=status,
+        step_mm=_STEP_MM,
     )
-
-
-class _Image(NamedTuple):
-    lab: NDArray[np.float32]
-    clear: NDArray[np.bool_]
-    usable: NDArray[np.bool_]
-    """Clear or filled."""
-
-    covered: NDArray[np.bool_]
 
 
 class _Skin(NamedTuple):
@@ -177,7 +198,21 @@ class _Skin(NamedTuple):
     n_px: NDArray[np.int64]
 
 
-class _Found(NamedTuple):
+class _Field(NamedTuple):
+    """Contrast between skin and core, and the region grown in it."""
+
+    contrast: NDArray[np.float32]
+    core_lab: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    join: NDArray[np.int16]
+    box: NDArray[np.int64]
+    level: NDArray[np.int64]
+    area: NDArray[np.float64]
+    rim: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
     mask: NDArray[np.bool_]
     share: NDArray[np.float32]
     away_mm: NDArray[np.float32]
@@ -185,59 +220,34 @@ class _Found(NamedTuple):
     rim: NDArray[np.float64]
     core_lab: NDArray[np.float64]
     noise: NDArray[np.float64]
+    skin_px: NDArray[np.int64]
 
 
-def _axes_mm(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    axis = (np.arange(size) - size // 2) / RASTER_PX_PER_MM
-    return axis[:, None], axis[None, :]
+def _find(image: Image, far_mm: float) -> _Found:
+    """Outline the lesion, with skin beyond a distance as a first guess."""
+    far = raster_mm(image.coarse_lab.shape[1], 2.0 * _STEP_MM) > far_mm
+    clear, lab = image.clear[:, 1::2, 1::2], np.ascontiguousarray(image.lab[:, 1::2, 1::2])
+    skin = _fit_skin(lab, clear & far)
+    core = np.empty(clear.shape, np.bool_)
+    contrast.find_core(
+        image.coarse_lab, image.coarse_usable, skin.plane, skin.sd, 2.0 * _STEP_MM, BELL_MM, core
+    )
+    away_mm = _first_outline(image, skin, core)
+    ring = clear & (away_mm < -SKIN_MM[0]) & (away_mm > -SKIN_MM[1])
+    again = _fit_skin(lab, ring)
+    enough = again.n_px >= LEAST_SKIN_PX
+    skin = _choose_skin(enough, again, skin)
+    depth = away_mm.max(axis=(1, 2), keepdims=True)
+    inner = away_mm > np.minimum(CORE_MM, 0.5 * depth)
+    core = np.where(enough[:, None, None], inner & image.coarse_usable, core)
+    return _outline(image, skin, _refined(core, image.usable))
 
 
-def _look(batch: CropBatch) -> _Image:
-    n, source = len(batch), batch.frames.size_px
-    first, weight = _taps(source, batch.frames.mm_per_px)
-    size = len(first)
-    rgb = np.empty((n, size, size, 3), np.float32)
-    cover = np.empty((n, size, size), np.float32)
-    regrid.regrid(batch.pixels, batch.covered, first, weight, rgb, cover)
-    lab = rgb_to_lab(rgb)
-    covered = cover > 0.5
-    hair = np.empty(covered.shape, np.bool_)
-    long_px = round(_LINE_MM * RASTER_PX_PER_MM)
-    lines.find_lines(np.ascontiguousarray(lab[..., 0]), _LINE_DEPTH, _LINE_CONTRAST, long_px, hair)
-    clear = covered & ~hair & ~_glare(rgb)
-    usable = clear.copy()
-    for _ in range(_FILL_ROUNDS):
-        filled = np.empty_like(clear)
-        reach = round(_HOLE_MM * RASTER_PX_PER_MM)
-        lines.fill_holes(usable, covered & ~usable, reach, lab, filled)
-        usable |= filled
-    return _Image(lab, clear, usable, covered)
-
-
-def _glare(rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
-    red, green, blue = (rgb[..., c] > _GLARE_LEVEL for c in range(3))
-    return np.asarray(red & green & blue)
-
-
-def _taps(source: int, mm_per_px: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Source lines and weights of each line of the raster: a triangle as wide as the coarser."""
-    ratio = 1.0 / (RASTER_PX_PER_MM * mm_per_px)
-    # An odd number of lines that lie within the crop.
-    size = 2 * int(0.5 * (source / ratio - 1.0) + 1e-9) + 1
-    place = (np.arange(size) - size // 2) * ratio + 0.5 * (source - 1)
-    reach = max(ratio, 1.0)
-    count = int(np.ceil(2.0 * reach)) + 1
-    first = np.clip(np.ceil(place - reach).astype(np.int64), 0, max(source - count, 0))
-    tap = first[:, None] + np.arange(min(count, source))
-    weight = np.maximum(1.0 - np.abs(tap - place[:, None]) / reach, 0.0)
-    return first, (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _fit_skin(image: _Image, skin: NDArray[np.bool_]) -> _Skin:
+def _fit_skin(lab: NDArray[np.float32], skin: NDArray[np.bool_]) -> _Skin:
     n = len(skin)
     plane, sd, count = np.empty((n, 3, 3)), np.empty((n, 3)), np.empty(n, np.int64)
-    contrast.fit_skin(image.lab, skin, 1.0 / RASTER_PX_PER_MM, _STIFF_MM2, plane, sd, count)
-    return _Skin(plane, np.hypot(sd, _LEAST_SD), count)
+    contrast.fit_skin(lab, skin, 2.0 * _STEP_MM, STIFF_MM2, plane, sd, count)
+    return _Skin(plane, np.hypot(sd, LEAST_SD), count)
 
 
 def _choose_skin(first: NDArray[np.bool_], one: _Skin, two: _Skin) -> _Skin:
@@ -248,70 +258,119 @@ def _choose_skin(first: NDArray[np.bool_], one: _Skin, two: _Skin) -> _Skin:
     )
 
 
-def _outline(image: _Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
-    n, step = len(core), 1.0 / RASTER_PX_PER_MM
-    field = np.empty(core.shape, np.float32)
-    seed, core_lab, noise = np.empty(n, np.int64), np.empty((n, 3)), np.empty(n)
-    contrast.project(
-        image.lab, image.usable, skin.plane, skin.sd, core, step, field, seed, core_lab, noise
-    )
-    mask, share = np.empty(core.shape, np.bool_), np.empty(core.shape, np.float32)
-    away, threshold, rim = np.empty(core.shape, np.int16), np.empty(n), np.empty(n)
-    least_px = round(_LEAST_AREA_MM2 * RASTER_PX_PER_MM**2)
-    join, box = np.empty(core.shape, np.int16), np.empty((n, 4), np.int64)
-    level = np.empty(n, np.int64)
-    area, at_rim = np.empty((n, 2 * _LEVELS + 2)), np.empty((n, 2 * _LEVELS + 2))
-    region.grow(field, seed, noise, _LEVELS, _STEEP, least_px, join, box, level, area, at_rim)
-    edge.outline(
-        field, join, box, level, area, at_rim, _LEVELS, least_px, _SPUR_PX,
-        mask, share, away, threshold, rim,
+def _first_outline(image: Image, skin: _Skin, core: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distances from a first outline on the coarse grid; far outside where there is none."""
+    field = _grow(image.coarse_lab, image.coarse_usable, skin, core, 2.0 * _STEP_MM)
+    away_mm = np.empty(core.shape, np.float32)
+    edge.rough(field.join, field.level, 2.0 * _STEP_MM, away_mm)
+    return away_mm
+
+
+def _grow(
+    lab: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    skin: _Skin,
+    core: NDArray[np.bool_],
+    step_mm: float,
+) -> _Field:
+    n, bins = len(core), 2 * LEVELS + 2
+    field, core_lab, noise = np.empty(core.shape, np.float32), np.empty((n, 3)), np.empty(n)
+    contrast.project(lab, usable, skin.plane, skin.sd, core, step_mm, field, core_lab, noise)
+    if step_mm == _STEP_MM:
+        # The coarse grid is smooth already.
+        contrast.smooth(usable, field)
+    seed = np.empty(n, np.int64)
+    contrast.find_seed(field, core, seed)
+    join, box, level = np.empty(core.shape, np.int16), np.empty((n, 4), np.int64), seed.copy()
+    area, rim, least_px = np.empty((n, bins)), np.empty((n, bins)), LEAST_AREA_MM2 / step_mm**2
+    region.grow(
+        field, seed, noise, LEVELS, STEEP, round(least_px), join, box, level, area, rim
     )  # fmt: skip
-    # The outline runs half a pixel before the first pixel of the other side.
-    signed = away.astype(np.float32)
-    away_mm = (signed / 3.0 - 0.5 * np.sign(signed)) * step
-    return _Found(mask, share, away_mm.astype(np.float32), threshold, rim, core_lab, noise)
+    return _Field(field, core_lab, noise, join, box, level, area, rim)
 
 
-def _around(away_mm: NDArray[np.float32], clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(clear & (away_mm < -_SKIN_MM[0]) & (away_mm > -_SKIN_MM[1]))
+def _refined(core: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Bring a core from the coarse grid onto the raster."""
+    last = core.shape[1] - 1
+    index = np.minimum(np.arange(usable.shape[1]) // 2, last)
+    return np.asarray(core[:, index[:, None], index[None, :]] & usable)
 
 
-def _every_second(image: _Image) -> NDArray[np.bool_]:
-    """Mark pixels as on a checkerboard: enough to fit a plane."""
-    size = image.clear.shape[1]
-    return np.asarray(np.indices((size, size)).sum(axis=0) % 2 == 0)
+def _outline(image: Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
+    field = _grow(image.lab, image.usable, skin, core, _STEP_MM)
+    mask, away_mm = np.empty(core.shape, np.bool_), np.empty(core.shape, np.float32)
+    threshold, rim = np.empty(len(core)), np.empty(len(core))
+    edge.outline(
+        field.contrast, field.join, field.box, field.level, field.area, field.rim, field.noise,
+        LEVELS, round(LEAST_AREA_MM2 / _STEP_MM**2), SPUR_PX, _STEP_MM,
+        mask, away_mm, threshold, rim,
+    )  # fmt: skip
+    share = np.empty(core.shape, np.float32)
+    shape.soften(field.contrast, mask, away_mm, SOFT_PX * _STEP_MM, threshold, share)
+    return _Found(
+        mask=mask,
+        share=share,
+        away_mm=away_mm,
+        threshold=threshold,
+        rim=rim,
+        core_lab=field.core_lab,
+        noise=field.noise,
+        skin_px=skin.n_px,
+    )
 
 
-def _depth_mm(found: _Found) -> NDArray[np.float32]:
-    return np.asarray(found.away_mm.max(axis=(1, 2), keepdims=True))
+def _put(
+    found: _Found, places: NDArray[np.int64], other: _Found, rows: NDArray[np.int64]
+) -> _Found:
+    """Replace some lesions by those of another find."""
+    for field in fields(found):
+        getattr(found, field.name)[places] = getattr(other, field.name)[rows]
+    return found
 
 
-def _stretch2(batch: CropBatch, usable: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Skin area over image area of the crop's pixel behind each pixel of the raster."""
-    size, source = usable.shape[1], batch.frames.size_px
+def _stretch2(batch: CropBatch, image: Image, found: _Found) -> NDArray[np.float64]:
+    """Skin area over image area, mean over the pixels of each lesion."""
+    source, size = batch.frames.size_px, image.lab.shape[1]
     place = (np.arange(size) - size // 2) / (RASTER_PX_PER_MM * batch.frames.mm_per_px)
     index = np.rint(place + 0.5 * (source - 1)).astype(np.int64)
-    skin_mm2 = batch.mm2_per_px[:, index[:, None], index[None, :]]
-    ratio = skin_mm2 / np.float32(batch.frames.mm_per_px**2)
-    return np.where(usable & (ratio > 0.0), ratio, np.float32(np.nan))
+    ratio = np.empty(len(image))
+    shape.region_mean(batch.mm2_per_px, index, found.share, ratio)
+    return ratio / batch.frames.mm_per_px**2
 
 
-def _status(batch: CropBatch, image: _Image, skin: _Skin, found: _Found) -> NDArray[np.object_]:
-    """One word a lesion: the first that applies, worst first."""
-    near = np.hypot(*_axes_mm(image.lab.shape[1])) < 2.0
-    covered = image.covered[:, near].mean(axis=1)
-    hidden = 1.0 - image.clear[:, near].mean(axis=1) - (1.0 - covered)
+def _differs(found: _Found, least: tuple[float, float]) -> NDArray[np.bool_]:
+    """(N,) whether an outline was found whose core differs enough from skin."""
     far = np.linalg.norm(found.core_lab, axis=1)
-    sigma = 1.0 / found.noise
-    none = np.isnan(found.threshold) | ~(far >= _NO_CONTRAST[0]) | ~(sigma >= _NO_CONTRAST[1])
+    sure = (far >= least[0]) & (1.0 / found.noise >= least[1])
+    return np.asarray(sure & ~np.isnan(found.threshold), np.bool_)
+
+
+def _status(batch: CropBatch, image: Image, found: _Found) -> NDArray[np.object_]:
+    """One word a lesion: the first that applies, worst first."""
+    covered, hair, glare = (_near(pixels) for pixels in (image.covered, image.hair, image.glare))
+    little = np.array([np.count_nonzero(crop) for crop in batch.covered]) < 0.3 * (
+        batch.frames.size_px**2
+    )
+    hidden = (hair + glare > 0.5) | (found.skin_px < LEAST_SKIN_PX)
     tests = (
-        (Delineation.UNCOVERED, (covered < 0.75) | (batch.covered.mean(axis=(1, 2)) < 0.3)),
-        (Delineation.HAIR, (hidden > 0.5) | (skin.n_px < _LEAST_SKIN_PX)),
-        (Delineation.NO_LESION, none),
+        (Delineation.UNCOVERED, (covered < 0.75) | little),
+        (Delineation.GLARE, hidden & (glare > hair)),
+        (Delineation.HAIR, hidden),
+        (Delineation.NO_LESION, ~_differs(found, NO_CONTRAST)),
         (Delineation.CLIPPED, found.rim > 0.0),
-        (Delineation.FAINT, (far < _FAINT_CONTRAST[0]) | (sigma < _FAINT_CONTRAST[1])),
+        (Delineation.FAINT, ~_differs(found, FAINT_CONTRAST)),
     )
     status = np.full(len(batch), Delineation.OK, object)
     for word, applies in reversed(tests):
         status[applies] = word
     return status
+
+
+def _near(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N,) share of marked pixels near the centre."""
+    size = pixels.shape[1]
+    reach = min(int(NEAR_MM * RASTER_PX_PER_MM), size // 2)
+    part = slice(size // 2 - reach, size // 2 + reach + 1)
+    near = raster_mm(2 * reach + 1, _STEP_MM) < NEAR_MM
+    marked = (pixels[:, part, part] & near).sum(axis=(1, 2), dtype=np.float64)
+    return np.asarray(marked / near.sum(), np.float64)

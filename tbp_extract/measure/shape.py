@@ -36,7 +36,8 @@ def measure_shape(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
 
     - ``perimeterMM``: 8-connected chain of the border pixels on the raster of 7.3 px/mm.
     - ``clin_size_long_diam_mm``, ``minorAxisMM``: greatest and least distance of parallel lines
-      that hold the outline, in steps of 2 degrees.
+      that hold the outline, in steps of 2 degrees; the mean of with and without the
+      parts of the outline that hair or glare hides.
     - ``eccentricity``: of the ellipse with the outline's second moments.
     - ``symm_2axis``: least Jaccard distance of the region and its mirror image about an axis
       through the centroid, over axes in steps of 5 degrees; ``symm_2axis_angle``: that axis,
@@ -45,15 +46,14 @@ def measure_shape(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
       + 5 clip(symm_2axis/0.675, 0, 1).
     """
     n = len(outlines)
-    moment, chain, ratio = np.empty((n, 6)), np.empty(n), np.empty(n)
+    moment, chain = np.empty((n, 6)), np.empty(n)
     shape.moments(outlines.share, moment)
     shape.chain_length(outlines.mask, chain)
-    shape.region_mean(outlines.stretch2, outlines.share, ratio)
     width = np.empty((n, round(180.0 / _WIDTH_STEP_DEG)))
-    shape.widths(outlines.mask, outlines.share, _directions(_WIDTH_STEP_DEG), width)
+    shape.widths(outlines.mask, outlines.share, outlines.clear, _directions(_WIDTH_STEP_DEG), width)
     mirrored = np.empty((n, round(180.0 / _AXIS_STEP_DEG)))
     shape.mirror_distance(outlines.share, moment, _directions(_AXIS_STEP_DEG), _DENSE_PX, mirrored)
-    length = np.sqrt(ratio) * outlines.step_mm
+    length = np.sqrt(outlines.stretch2) * outlines.step_mm
     area, perimeter = moment[:, 0] * length**2, chain * length
     best = np.where(np.isnan(mirrored), np.inf, mirrored).argmin(axis=1)
     symmetry = mirrored[np.arange(n), best]

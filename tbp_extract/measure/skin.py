@@ -1,15 +1,13 @@
 """Tone of the skin around a lesion."""
 
-import functools
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.kernels.skin_tone import skin_colours
-from tbp_extract.measure.quality import border_zone
-from tbp_extract.types import CropBatch
+from tbp_extract.measure.delineate import Outlines
+from tbp_extract.measure.look import raster_mm
 
 __all__ = ["skin_colour", "skin_tone", "tone_class"]
 
@@ -23,26 +21,27 @@ MIN_SKIN_MM2: Final = 5.0
 TYPICAL_MADS: Final = 2.5 * 1.4826
 """Skin is what lies within this many median absolute deviations of the median L*."""
 
-_STEPS = 1 << 14
-_SCALE = 8.0
-_ZERO = 1024
-_BINS = 2048
-_TO_XYZ = (
-    (0.4124564, 0.3575761, 0.1804375),
-    (0.2126729, 0.7151522, 0.0721750),
-    (0.0193339, 0.1191920, 0.9503041),
-)
+BORDER_SHARE: Final = 0.35
+"""Where no lesion is outlined, skin lies farther than this share of the side from the centre."""
+
+CLEAR_MM: Final = 0.5
+"""Else it lies so far from the outline."""
+
+EVERY: Final = 2
+"""Every second row and column is looked at."""
+
+# Colours as whole numbers, so that medians are counted: eighths, moved above 0.
+_SCALE, _ZERO, _BINS = 8.0, 1024, 2048
 
 
-def skin_tone(batch: CropBatch, skin: NDArray[np.bool_] | None = None) -> dict[str, NDArray[Any]]:
+def skin_tone(outlines: Outlines) -> dict[str, NDArray[Any]]:
     """Individual typology angle of the skin around the lesion, and its class.
 
     Parameters
     ----------
-    batch : CropBatch
-        N crops.
-    skin : (N, S, S) bool, optional
-        Skin without lesion; by default all that is covered outside the middle disc.
+    outlines : Outlines
+        N lesions. Skin is what is clear of hair and glare half a millimetre outside of the
+        outline; where there is none, in the border of the crop.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def skin_tone(batch: CropBatch, skin: NDArray[np.bool_] | None = None) -> dict[s
     Del Bino, Bernerd: Variations in skin colour and the biological consequences of ultraviolet
     radiation exposure. Br J Dermatol 169 (2013), doi:10.1111/bjd.12529.
     """
-    lightness, _, yellow = skin_colour(batch, skin).T
+    lightness, _, yellow = skin_colour(outlines).T
     with np.errstate(invalid="ignore"):
         ita = np.degrees(np.arctan2(lightness - 50.0, yellow))
         ita[~(yellow > 0.0)] = np.nan
@@ -78,48 +77,16 @@ def tone_class(ita_deg: NDArray[np.float64]) -> NDArray[Any]:
     return np.array(names, dtype=object)
 
 
-def skin_colour(batch: CropBatch, skin: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """(N, 3) median CIELAB of skin, outliers left out; NaN where there is too little.
-
-    Parameters are those of `skin_tone`.
-    """
-    used = batch.covered & (border_zone(batch.frames) if skin is None else skin)
-    table = _lab_table()
-    out = np.full((len(batch), 3), np.nan)
-    fewest = int(np.ceil(MIN_SKIN_MM2 / batch.frames.mm_per_px**2))
+def skin_colour(outlines: Outlines) -> NDArray[np.float64]:
+    """(N, 3) median CIELAB of skin, outliers left out; NaN where there is too little."""
+    size = outlines.mask.shape[1]
+    border = raster_mm(size, outlines.step_mm) > BORDER_SHARE * size * outlines.step_mm
+    beside = outlines.away_mm < -CLEAR_MM
+    beside[~outlines.is_coloured] = border
+    beside &= outlines.clear
+    out = np.full((len(outlines), 3), np.nan)
+    fewest = int(np.ceil(MIN_SKIN_MM2 / (EVERY * outlines.step_mm) ** 2))
     skin_colours(
-        batch.pixels,
-        used,
-        table.share,
-        table.root,
-        _SCALE,
-        _ZERO,
-        _BINS,
-        TYPICAL_MADS,
-        fewest,
-        out,
-    )
+        outlines.lab, beside, EVERY, _SCALE, _ZERO, _BINS, TYPICAL_MADS, fewest, out
+    )  # fmt: skip
     return out
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _LabTable:
-    """sRGB bytes to CIELAB, by look-up."""
-
-    share: NDArray[np.float32]
-    """(3, 256, 3) part of X, Y and Z relative to white, by byte and channel, in steps."""
-
-    root: NDArray[np.float32]
-    """CIELAB's f by step."""
-
-
-@functools.cache
-def _lab_table() -> _LabTable:
-    byte = np.arange(256) / 255.0
-    linear = np.where(byte <= 0.04045, byte / 12.92, ((byte + 0.055) / 1.055) ** 2.4)
-    weights = np.array(_TO_XYZ)
-    weights /= weights.sum(axis=1, keepdims=True)
-    level = np.arange(_STEPS) / (_STEPS - 1)
-    root = np.where(level > (6 / 29) ** 3, np.cbrt(level), level * (29 / 6) ** 2 / 3 + 4 / 29)
-    share = linear[None, :, None] * weights[:, None, :] * (_STEPS - 1)
-    return _LabTable(share.astype(np.float32), root.astype(np.float32))

@@ -12,17 +12,24 @@ def scene(seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return light
 
 
+def in_colour(
+    light: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.stack((light, 0 * light, 0 * light), axis=-1)
+
+
 def test_lines_are_those_of_grey_morphology() -> None:
-    light = np.stack([scene(0), scene(1)])
+    # 64ths of L*, the unit of the kernel.
+    light = (np.round(np.stack([scene(0), scene(1)]) * 64.0) / 64.0).astype(np.float32)
     out = np.empty(light.shape, np.bool_)
-    lines.find_lines(light, 3.0, 1.7, 18, out)
+    lines.find_lines(in_colour(light), 3.0, 1.7, 10.0, 18, out)
     for image, found in zip(light, out, strict=True):
-        np.testing.assert_array_equal(found, naive.find_lines(image, 3.0, 1.7, 18))
+        np.testing.assert_array_equal(found, naive.find_lines(image, 3.0, 1.7, 10.0, 18))
 
 
 def test_a_dark_and_a_light_line_are_found_and_a_blob_is_left() -> None:
     out = np.empty((1, 41, 41), np.bool_)
-    lines.find_lines(scene(0)[None], 3.0, 1.7, 18, out)
+    lines.find_lines(in_colour(scene(0)[None]), 3.0, 1.7, 10.0, 18, out)
     assert out[0, 7:33, 12].all()
     assert out[0, np.arange(10, 28), np.arange(17, 35)].all()
     # Its corners are narrow along one diagonal.
@@ -41,3 +48,12 @@ def test_holes_take_the_colour_beside_them_and_far_ones_stay() -> None:
     assert filled[0, :, 4].all()
     assert not filled[0, 12, 12]
     assert values[0, 12, 12, 0] == -50.0
+
+
+def test_a_net_of_lines_all_over_the_image_is_hair() -> None:
+    light = np.full((1, 41, 41), 60.0, np.float32)
+    light[0, ::3], light[0, :, ::3] = 30.0, 30.0
+    out = np.empty((1, 41, 41), np.bool_)
+    lines.find_lines(in_colour(light), 3.0, 1.7, 10.0, 18, out)
+    assert out.mean() > 0.5
+    np.testing.assert_array_equal(out[0], naive.find_lines(light[0], 3.0, 1.7, 10.0, 18))

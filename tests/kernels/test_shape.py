@@ -56,11 +56,36 @@ def test_widths_of_an_ellipse_follow_the_formula() -> None:
     share = soft_ellipse(30.0, 18.0, 30.0)[None]
     ways = directions(6.0)
     out = np.empty((1, len(ways)))
-    shape.widths(share >= 0.5, share, ways, out)
+    shape.widths(share >= 0.5, share, np.ones(share.shape, np.bool_), ways, out)
     turn = np.arctan2(ways[:, 0], ways[:, 1]) - np.radians(30.0)
     expected = np.hypot(30.0 * np.cos(turn), 18.0 * np.sin(turn))
     # Interpolated crossings of a curved outline: a tenth of a pixel on either side.
     np.testing.assert_allclose(out[0], expected, atol=0.25)
+
+
+def test_a_hidden_bump_counts_by_half() -> None:
+    share = soft_ellipse(30.0, 30.0, 0.0)
+    share[29:32, 46:50] = 1.0
+    clear, out = np.ones((1, 61, 61), np.bool_), np.empty((1, 2))
+    shape.widths(share[None] >= 0.5, share[None], clear, directions(90.0), out)
+    assert out[0, 0] == pytest.approx(34.2, abs=0.6)
+    clear[0, 28:33, 45:51] = False
+    shape.widths(share[None] >= 0.5, share[None], clear, directions(90.0), out)
+    assert out[0, 0] == pytest.approx(32.1, abs=0.6)
+    assert out[0, 1] == pytest.approx(30.0, abs=0.3)
+
+
+def test_region_mean_looks_up_known_values_behind_the_raster() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.random((1, 20, 20)).astype(np.float32)
+    values[0, :8] = 0.0
+    index, share, out = np.arange(1, 19, 2), np.zeros((2, 9, 9), np.float32), np.empty(2)
+    share[0, 2:7, 2:7] = rng.random((5, 5)).astype(np.float32)
+    shape.region_mean(np.repeat(values, 2, axis=0), index, share, out)
+    behind = values[0][np.ix_(index, index)]
+    expected = np.average(behind[behind > 0], weights=share[0][behind > 0])
+    assert out[0] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(out[1])
 
 
 def test_mirror_distance_matches_whole_images() -> None:
@@ -77,7 +102,7 @@ def test_an_image_without_region_has_no_values() -> None:
     empty, moment = np.zeros((1, 9, 9), np.float32), np.empty((1, 6))
     width, length = np.empty((1, 2)), np.empty(1)
     shape.moments(empty, moment)
-    shape.widths(empty > 0, empty, directions(90.0), width)
+    shape.widths(empty > 0, empty, empty == 0, directions(90.0), width)
     shape.chain_length(empty > 0, length)
     assert moment[0, 0] == 0.0
     assert np.isnan(np.concatenate((moment[0, 1:], width[0], length))).all()

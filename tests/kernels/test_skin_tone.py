@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 
 from tbp_extract.kernels import skin_tone as kernels
-from tbp_extract.measure.skin import _lab_table
-from tbp_extract.phantom.colour import lab_to_rgb, rgb_to_lab
 from tests.naive import skin_tone as naive
 
 
@@ -12,24 +10,22 @@ def test_typical_colour_is_that_of_sorted_values(seed: int) -> None:
     rng = np.random.default_rng(seed)
     lab = rng.normal((60, 14, 18), (2, 1, 1.5), (40, 40, 3))
     lab[rng.random((40, 40)) < 0.2, 0] = 20
-    pixels = lab_to_rgb(lab).round().astype(np.uint8)
-    used = rng.random((40, 40)) < 0.8
-    table, out = _lab_table(), np.full((1, 3), np.nan)
-    kernels.skin_colours(
-        pixels[None], used[None], table.share, table.root, 8.0, 1024, 2048, 3.7, 9, out
-    )
-    expected = naive.skin_colour(rgb_to_lab(pixels)[used], 3.7)
+    used, out = rng.random((40, 40)) < 0.8, np.full((1, 3), np.nan)
+    values = lab.astype(np.float32)
+    kernels.skin_colours(values[None], used[None], 1, 8.0, 1024, 2048, 3.7, 9, out)
+    expected = naive.skin_colour(lab[used], 3.7)
     # Bins are 1/8 wide, and a pixel at the edge of what is typical may fall to either side.
     np.testing.assert_allclose(out[0], expected, atol=0.15)
 
 
 def test_too_few_pixels_leave_no_value() -> None:
-    table, out = _lab_table(), np.full((1, 3), np.nan)
-    pixels, used = np.full((1, 5, 5, 3), 150, np.uint8), np.ones((1, 5, 5), np.bool_)
-    kernels.skin_colours(pixels, used, table.share, table.root, 8.0, 1024, 2048, 3.7, 26, out)
+    lab, out = np.full((1, 5, 5, 3), (60, 10, 15), np.float32), np.full((1, 3), np.nan)
+    used = np.ones((1, 5, 5), np.bool_)
+    # Of 25 pixels every second row and column has 9.
+    kernels.skin_colours(lab, used, 2, 8.0, 1024, 2048, 3.7, 10, out)
     assert np.isnan(out).all()
-    kernels.skin_colours(pixels, used, table.share, table.root, 8.0, 1024, 2048, 3.7, 25, out)
-    np.testing.assert_allclose(out[0], rgb_to_lab(pixels[0, 0, 0]), atol=0.1)
+    kernels.skin_colours(lab, used, 2, 8.0, 1024, 2048, 3.7, 9, out)
+    np.testing.assert_allclose(out[0], lab[0, 0, 0], atol=0.1)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_what_cannot_be_trusted_says_why() -> None:
         (crop(Spot(4.0, offset_lab=(-2.6, 0.5, 0.5)), noise=0.3), full, "faint"),
         (crop(Spot(4.0)), half, "uncovered"),
         (black, gone, "uncovered"),
-        (white, full, "hair"),
+        (white, full, "glare"),
     )
     crops, covers, words = zip(*cases, strict=True)
     found = delineate(batch_of(*crops, covered=np.stack(covers)))

@@ -15,8 +15,7 @@ from tests.measure.scenes import batch_of
 @pytest.mark.parametrize(
     "isic_id",
     [
-        # The faint fringe of this one is taken in: 59 % too large, 32 % too long.
-        pytest.param("ISIC_0015657", marks=pytest.mark.xfail(strict=True)),
+        "ISIC_0015657",
         "ISIC_0015729",
         "ISIC_0015740",
     ],

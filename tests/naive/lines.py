@@ -19,17 +19,19 @@ def jump(light: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def find_lines(
-    light: NDArray[np.float32], depth: float, contrast: float, least_px: int
+    light: NDArray[np.float32], depth: float, contrast: float, most: float, least_px: int
 ) -> NDArray[np.bool_]:
     """Long, thin parts of where the jump is high, one image."""
     height = jump(light)
-    usual = np.median(np.median(height[::4], axis=1))
-    label, count = ndimage.label(height > max(depth, contrast * usual), np.ones((3, 3)))
+    usual = np.sort(height[::4], axis=None)[(height[::4].size - 1) // 2]
+    label, count = ndimage.label(height > min(max(depth, contrast * usual), most), np.ones((3, 3)))
     out = np.zeros(light.shape, np.bool_)
     for k, box in enumerate(ndimage.find_objects(label), start=1):
         length = max(s.stop - s.start for s in box)
         room = np.prod([s.stop - s.start for s in box])
-        if length >= least_px and (label == k).sum() <= max(5 * length, 0.3 * room):
+        count_px = (label == k).sum()
+        sparse = count_px <= max(5 * length, 0.3 * room)
+        if length >= least_px and (sparse or 3 * count_px > light.size):
             out |= label == k
     assert count == label.max()
     return out
