@@ -43,7 +43,7 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
         **_lesion(batch),
     }
     diameter = _given_diameter(candidates)[index]
-    # Skin alone in the window, and a listed lesion wider than it: the window lies within the lesion.
+    # Skin alone in the window, and a listed lesion wider: the window lies within the lesion.
     filled = (columns["tbp_ex_delineation"] == Delineation.NO_LESION) & (
         diameter >= batch.frames.extent_mm
     )
