@@ -7,6 +7,7 @@ from tbp_extract.challenge import reports
 from tbp_extract.challenge.card import card
 from tbp_extract.challenge.crops import PoolCrops
 from tbp_extract.challenge.exports import write_exports
+from tbp_extract.challenge.plots import selection_plot
 from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.io.challenge_files import (
     ChallengeLayout,
@@ -91,6 +92,8 @@ def _write_private_tables(made: "Challenge", layout: ChallengeLayout) -> None:
     }
     for name, table in tables.items():
         write_table(layout.private / f"{name}.csv", table, private=True)
+    plot = selection_plot(made.before, made.after)
+    write_whole(layout.private / "selection.svg", plot.encode(), mode=PRIVATE_FILE)
 
 
 def _write_cards(made: "Challenge", layout: ChallengeLayout, config: ChallengeConfig) -> None:
