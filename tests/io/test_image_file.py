@@ -9,9 +9,9 @@ import pytest
 
 from tbp_extract.errors import OutputError
 from tbp_extract.io.image_file import write_image_file
-from tbp_extract.io.shards import ShardReader, shard_image
+from tbp_extract.io.shards import ShardReader
 from tbp_extract.verify.hdf5 import shard_faults
-from tests.releases import make_jpegs, make_release
+from tests.releases import image_of, make_jpegs, make_release
 
 
 def test_what_is_written_reads_back_and_has_the_genuine_structure(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_crops_lie_as_in_a_shard_built_in_memory(tmp_path: Path) -> None:
     release = make_release(6)
     pairs = list(zip(release.columns["isic_id"], release.jpegs, strict=True))
     write_image_file(tmp_path / "a.hdf5", pairs)
-    (tmp_path / "b.hdf5").write_bytes(shard_image(release))
+    (tmp_path / "b.hdf5").write_bytes(image_of(release))
     with h5py.File(tmp_path / "a.hdf5") as one, h5py.File(tmp_path / "b.hdf5") as other:
         assert {n: one[n].dtype for n in one} == {n: other[n].dtype for n in other}
         assert one.id.get_create_plist().get_version() == other.id.get_create_plist().get_version()
