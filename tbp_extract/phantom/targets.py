@@ -312,8 +312,11 @@ def _near_marks(target: Target, points_mm: NDArray[np.float64]) -> NDArray[np.bo
     """Where any mark can lie; the rest is bare skin already."""
     near = np.zeros(len(points_mm), np.bool_)
     for mark in target.marks:
-        way = log_map(target, target_point(target, *mark.at_mm), points_mm)
-        near |= np.abs(way).max(axis=1) <= mark.reach_mm + 2.0 * target.texel_mm
+        centre, reach_mm = target_point(target, *mark.at_mm), mark.reach_mm + 2.0 * target.texel_mm
+        # A chord is shorter than the way along the surface.
+        close = np.flatnonzero(((points_mm - centre) ** 2).sum(axis=1) <= 2.0 * reach_mm**2)
+        way = log_map(target, centre, points_mm[close])
+        near[close] |= np.abs(way).max(axis=1) <= reach_mm
     return near
 
 
