@@ -5,6 +5,7 @@ import json
 import struct
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def write_frame(folder: Path) -> None:
     (folder / "l_m.csv").write_text("x,y,z\n0,0,0.3\n0,0.3,0\n")
 
 
+@cache
 def seeds_of(target: str) -> tuple[bytes, ...]:
     """Return the good files of a target."""
     return tuple(_MAKERS[target]())

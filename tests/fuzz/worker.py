@@ -21,7 +21,7 @@ from tests.fuzz.judge import FILES, WrongLoad, judge
 from tests.fuzz.mutate import mutant
 from tests.fuzz.seeds import seeds_of, write_frame
 
-__all__ = ["run"]
+__all__ = ["restore", "run"]
 
 
 def run(target: str, seed: int, first: int, count: int, state: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def run(target: str, seed: int, first: int, count: int, state: Any) -> dict[str,
             outcome = _outcome(target, folder, data, number, finds)
             slowest_s = max(slowest_s, time.perf_counter() - began)
             outcomes[outcome] += 1
-            _restore(target, folder, seeds)
+            restore(target, folder)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"outcomes": outcomes, "finds": finds, "slowest_s": slowest_s, "peak_mb": peak_mb}
 
@@ -65,10 +65,11 @@ def _outcome(
     return kind
 
 
-def _restore(target: str, folder: Path, seeds: tuple[bytes, ...]) -> None:
-    """Files that other targets lean on are good again."""
-    if target in ("mtl", "jpeg"):
-        (folder / FILES[target]).write_bytes(seeds[0])
+def restore(target: str, folder: Path) -> None:
+    """Make a file good again that other targets lean on."""
+    if target in ("obj", "mtl", "jpeg", "png", "tiff", "lesions"):
+        name = "jpeg" if target in ("png", "tiff") else target
+        (folder / FILES[target]).write_bytes(seeds_of(name)[0])
 
 
 def _fast_folder() -> str | None:
