@@ -191,9 +191,10 @@ def _glb() -> Iterator[Odd]:
             data = seed[:at] + struct.pack("<I", value) + seed[at + 4 :]
             yield Odd(f"word {at} is {value}", "glb", data, unreadable)
     document, body = split_glb(seed)
+    others: tuple[object, ...] = ([], {}, None, "x", [None], 0)
     for key in ("accessors", "bufferViews", "buffers", "meshes", "nodes", "materials", "textures",
                 "images"):  # fmt: skip
-        for other in ([], {}, None, "x", [None], 0):
+        for other in others:
             changed = json.dumps({**document, key: other}).encode()
             yield Odd(f"{key} is {other!r}", "glb", pack_glb(changed, body), unreadable)
     faults: tuple[tuple[str, object], ...] = (
