@@ -50,8 +50,8 @@ def opened_outside(trace: str, folder: Path) -> list[str]:
     A step below an open folder counts as inside if it is one name and follows no link: the folder
     itself was reached in such steps from the scan's own.
     """
-    # The judge itself reads the good files for the other reader.
-    own = {str(folder), _CORES, *(str(folder / name) for name in FILES.values())}
+    # Roots of scans; the judge itself reads the good files for the other reader.
+    own = {str(folder), str(folder / "t"), _CORES, *(str(folder / name) for name in FILES.values())}
     inside, outside = False, []
     for line in trace.splitlines():
         if BEGIN in line or END in line:
