@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tbp_extract.config.base import Positive, Section
+from tbp_extract.config.network import OnnxConfig
 
 __all__ = ["BlobConfig", "DetectConfig"]
 
@@ -32,6 +33,8 @@ class DetectConfig(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of a ``package.module:Class``. Private: they may name files."""
 
+    onnx: OnnxConfig = OnnxConfig()
+
     min_diameter_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.5
     """A find that is smaller is dropped; a listed lesion never is for its size."""
 
@@ -41,4 +44,6 @@ class DetectConfig(Section):
     def _check(self) -> "DetectConfig":
         if self.with_list == "tags" and self.detector == "listed":
             raise ValueError("with_list = 'tags' needs a detector beside the list")
+        if self.detector == "onnx" and self.onnx.model is None:
+            raise ValueError("the detector onnx needs onnx.model, the file with the network")
         return self

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from tbp_extract.config.base import Section
 from tbp_extract.config.crop import CropConfig, JpegConfig
@@ -13,6 +13,9 @@ from tbp_extract.config.run import RunConfig
 from tbp_extract.config.source import LesionConfig, LimitConfig, ScanConfig
 
 __all__ = ["Config"]
+
+_MODEL_PATH: Final[dict[str, Any]] = {"detect": {"onnx": {"model"}}}
+"""Where a model happens to lie."""
 
 
 class Config(Section):
@@ -31,19 +34,25 @@ class Config(Section):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all settings that shape the release, defaults included."""
-        return _hashed(self.model_dump(mode="json", exclude={"run": True}))
+        """SHA-256 over all settings that shape the release; a model counts by its hash."""
+        return _hashed(self.model_dump(mode="json", exclude={"run": True, **_MODEL_PATH}))
 
     @property
     def scan_fingerprint(self) -> str:
         """SHA-256 over all settings that shape what one scan gives."""
-        return _hashed(self.model_dump(mode="json", exclude={"run": True, "shards": True}))
+        hidden = {"run": True, "shards": True, **_MODEL_PATH}
+        return _hashed(self.model_dump(mode="json", exclude=hidden))
 
     @property
     def public_settings(self) -> dict[str, Any]:
         """Settings as a release may state them: without a source's column names, without paths."""
         return self.model_dump(
-            mode="json", exclude={"run": True, "lesions": {"columns"}, "detect": {"options"}}
+            mode="json",
+            exclude={
+                "run": True,
+                "lesions": {"columns"},
+                "detect": {"options": True, "onnx": {"model"}},
+            },
         )
 
     @property

@@ -1,0 +1,1 @@
+"""A network of one's own: boxes on surface tiles, or scores for another detector's finds."""
