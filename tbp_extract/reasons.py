@@ -40,6 +40,9 @@ class DropReason(StrEnum):
     UNTEXTURED = "untextured"
     UNCOVERED = "uncovered"
     BELOW_DIAMETER = "below_diameter"
+    BELOW_SCORE = "below_score"
+    """By a classifier that was shown its crop."""
+
     REJECTED = "rejected"
     """By a detector that has no closer word for it."""
 

@@ -22,6 +22,9 @@ class Given:
     lesions: LesionList | None = None
     """The scan's own list, for ``listed``."""
 
+    model: bytes | None = None
+    """The file that ``detect.onnx.model`` names, for ``onnx``."""
+
 
 def resolve_detector(name: str, config: Config, given: Given | None = None) -> Detector:
     """Make the detector of a name.
@@ -67,7 +70,24 @@ def _blob(config: Config, _: Given) -> Detector:
     return Blob(config.detect.blob)
 
 
-_MAKERS: Mapping[str, Callable[[Config, Given], Detector]] = {"blob": _blob, "listed": _listed}
+def _onnx(config: Config, given: Given) -> Detector:
+    # Networks are for who has them; without one nothing of this is imported.
+    from tbp_extract.detect.onnx.judge import make_judge
+    from tbp_extract.detect.onnx.search import make_box_detector
+
+    settings = config.detect.onnx
+    if given.model is None:
+        raise ConfigError("the detector 'onnx' takes the model that detect.onnx.model names")
+    if settings.mode == "detector":
+        return make_box_detector(given.model, settings)
+    return make_judge(given.model, settings, resolve_detector(settings.base, config, given))
+
+
+_MAKERS: Mapping[str, Callable[[Config, Given], Detector]] = {
+    "blob": _blob,
+    "listed": _listed,
+    "onnx": _onnx,
+}
 
 BUILT_IN: Final = tuple(sorted(_MAKERS))
 """Names of the detectors that come with the package."""

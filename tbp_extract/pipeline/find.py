@@ -1,5 +1,7 @@
 """Who finds the lesions of a scan: its list, or the configured detector."""
 
+import hashlib
+from pathlib import Path
 from typing import Final
 
 from tbp_extract.config import Config
@@ -10,23 +12,43 @@ from tbp_extract.detect.valid import faults_of
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import read_lesions
+from tbp_extract.io.models import read_model
 from tbp_extract.types import Scan, ScanRef, Surface
 
-__all__ = ["check_detector_setting", "detector_name", "find_lesions"]
+__all__ = ["detector_name", "find_lesions", "settle_detector"]
 
 LISTED: Final = "listed"
 
 
-def check_detector_setting(config: Config) -> None:
-    """Make the configured detector once, before anything starts.
+def settle_detector(config: Config) -> Config:
+    """Make the configured detector once, before anything starts, and fix what it is made of.
+
+    Returns
+    -------
+    Config
+        States the SHA-256 of the model, if there is one: from now on only that file will do.
 
     Raises
     ------
     ConfigError
-        If it cannot be made.
+        If the detector cannot be made.
     """
-    if config.detect.detector != LISTED:
-        resolve_detector(config.detect.detector, config)
+    if config.detect.detector == LISTED:
+        return config
+    given = _given(config)
+    resolve_detector(config.detect.detector, config, given)
+    if given.model is None:
+        return config
+    sha256 = hashlib.sha256(given.model).hexdigest()
+    onnx = config.detect.onnx.model_copy(update={"model_sha256": sha256})
+    return config.model_copy(update={"detect": config.detect.model_copy(update={"onnx": onnx})})
+
+
+def _given(config: Config) -> Given:
+    settings = config.detect.onnx
+    if config.detect.detector != "onnx" or settings.model is None:
+        return Given()
+    return Given(model=read_model(Path(settings.model), settings.model_sha256))
 
 
 def detector_name(ref: ScanRef, config: Config) -> str:
@@ -64,7 +86,7 @@ def find_lesions(
             "scans.csv, or without that table lay lesions.csv beside the mesh; or choose a "
             "detector in detect.detector",
         )
-    found = resolve_detector(settings.detector, config).detect(scan, surface)
+    found = resolve_detector(settings.detector, config, _given(config)).detect(scan, surface)
     fault = next(faults_of(found, scan), None)
     if fault is not None:
         raise ScanError(ScanReason.DETECTOR_FAULT, f"the detector breaks its contract: {fault}")

@@ -11,7 +11,7 @@ from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import check_mapping
 from tbp_extract.io.scan import read_scan
 from tbp_extract.io.source import read_source
-from tbp_extract.pipeline.find import check_detector_setting, detector_name, find_lesions
+from tbp_extract.pipeline.find import detector_name, find_lesions, settle_detector
 from tbp_extract.types import ScanRef
 
 __all__ = ["ScanFinding", "check_source"]
@@ -47,7 +47,7 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
         If the configured detector cannot be made.
     """
     check_mapping(config.lesions.columns)
-    check_detector_setting(config)
+    config = settle_detector(config)
     for ref in read_source(source, config):
         try:
             yield ScanFinding(ref.scan_id, _summary(ref, config), None)

@@ -27,7 +27,7 @@ from tbp_extract.io.records import Quarantined
 from tbp_extract.io.scan_record import read_scan_record
 from tbp_extract.io.source import read_source
 from tbp_extract.pipeline.drive import Driver
-from tbp_extract.pipeline.find import check_detector_setting
+from tbp_extract.pipeline.find import settle_detector
 from tbp_extract.pipeline.finish import finish
 from tbp_extract.pipeline.plan import ScanPlan, plan_scans
 from tbp_extract.pipeline.pool import InProcess, Pool, Workers
@@ -116,7 +116,7 @@ def run(
         If the run was told to stop: the same call goes on.
     """
     check_mapping(config.lesions.columns)
-    check_detector_setting(config)
+    config = settle_detector(config)
     scans = read_source(source, config)
     layout, progress = OutLayout(out), progress or Progress()
     _check_place(source, layout, key_path)

@@ -53,7 +53,7 @@ def dark_disc_weights(inner_px: float, outer_px: float) -> NDArray[np.float32]:
 
 
 def disc_detector(
-    size_px: int, disc_px: float, *, stride: int = 2, batch: int | str = "N"
+    size_px: int, disc_px: float, *, stride: int = 1, batch: int | str = "N"
 ) -> bytes:
     """Boxes of one size around every place, scored by how much darker it is than what is around.
 
