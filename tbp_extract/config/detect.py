@@ -20,7 +20,7 @@ class BlobConfig(Section):
 class DetectConfig(Section):
     """Which detector looks at a scan, and what of its finds goes on."""
 
-    detector: Annotated[str, Field(min_length=1)] = "listed"
+    detector: Annotated[str, Field(min_length=1)] = "blob"
     """A name that comes with the package (``docs/detection.md``), or ``package.module:Class``."""
 
     with_list: Literal["list", "tags"] = "list"
