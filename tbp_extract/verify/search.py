@@ -20,7 +20,10 @@ from tbp_extract.verify.needles import Guises, make_guises, search
 __all__ = ["check_log", "check_private_values"]
 
 _PUBLIC_FIELDS: Final = frozenset(
-    {"isic_id", "shard", "crop_sha256", "scan", "reason", "message", "x_mm", "y_mm", "z_mm"}
+    {
+        *("isic_id", "shard", "crop_sha256", "scan", "reason", "message", "tag_match"),
+        *("x_mm", "y_mm", "z_mm"),
+    }
 )
 """Of private tables: what may stand elsewhere as well."""
 

@@ -140,7 +140,7 @@ def test_tags_beside_finds_are_linked_counted_and_told(source: Path, tmp_path: P
     assert len(met) == SCANS * LESIONS
     assert not met["lesion_id"].str.startswith("find:").any()
     assert counts_of(out)["lesions"]["tags"] == matches
-    assert all(f"{count} {match}" in done.output for match, count in matches.items())
+    assert all(f"{count} {match}" in done.output for match, count in matches.items()), done.output
     assert verify(out) == ()
 
 
