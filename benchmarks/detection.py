@@ -113,7 +113,7 @@ def look(
     config = Config()
     found = Blob(config.detect.blob).detect(scan, surface)
     found = without_small(found, config.detect.min_diameter_mm, surface)
-    described = describe_spots(scan, surface)
+    described = describe_spots(scan, surface, load_forest())
     score = score_spots(described.features, load_forest())
     truth = np.zeros(len(score), np.bool_)
     if plants is not None:

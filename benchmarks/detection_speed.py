@@ -25,14 +25,14 @@ from benchmarks.detection_scenes import bare_body, photos_of, plant
 from benchmarks.machine import machine_facts, write_result
 from tbp_extract.config import Config
 from tbp_extract.detect.blob import Blob, find, spots
-from tbp_extract.detect.blob.tiles import face_area_mm2
+from tbp_extract.detect.blob.skin import read_skin
 from tbp_extract.geometry import build_surface
 from tbp_extract.types import Scan
 
 BODY = "mh_male_dark"
 
 STAGES: dict[str, tuple[Any, str]] = {
-    "halve pages": (find, "shrunken"),
+    "prepare mesh and pages": (find, "read_skin"),
     "search tiles": (find, "find_spots"),
     "  lay tiles": (spots, "lay_tiles"),
     "  scale space": (spots, "_tile_peaks"),
@@ -67,7 +67,7 @@ def main() -> None:
 
 def cut(scan: Scan, share: float) -> Scan:
     """Keep the lower part of a body with this share of its skin."""
-    area = face_area_mm2(build_surface(scan))
+    area = read_skin(scan, build_surface(scan), to_mm=1e-3).area_mm2
     height = scan.vertices_mm[scan.faces][:, :, 1].mean(axis=1)
     order = np.argsort(height)
     last = int(np.searchsorted(np.cumsum(area[order]), share * area.sum()))
@@ -99,7 +99,7 @@ def timed(scan: Scan, rounds: int) -> dict[str, Any]:
         stages.append(dict(clocks))
     return {
         "faces": len(scan.faces),
-        "skin m2": round(float(face_area_mm2(surface).sum()) / 1e6, 3),
+        "skin m2": round(float(read_skin(scan, surface, to_mm=1e-3).area_mm2.sum()) / 1e6, 3),
         "candidates": len(found.candidates),
         "spots": len(found.candidates) + len(found.drops),
         "seconds": round(float(np.median(totals)), 2),

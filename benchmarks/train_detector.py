@@ -123,7 +123,7 @@ def scenes() -> Iterator[tuple[int, str, Scan, Surface, Plants | None]]:
 
 def scene_rows(number: int, name: str, scan: Scan, surface: Surface, plants: Plants | None) -> Rows:
     """Spots of one scene with their labels; doubtful ones left out."""
-    described = describe_spots(scan, surface)
+    described = describe_spots(scan, surface, None)
     xyz = described.looks.spots.xyz_mm
     label = np.zeros(len(xyz), np.int64)
     for place in CARRIED.get(name, ()):

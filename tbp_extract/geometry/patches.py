@@ -15,6 +15,10 @@ from tbp_extract.types import CropFrames, Patches, Surface
 __all__ = ["geodesic_patches", "orthographic_patches", "straighten_frames"]
 
 
+MOST_ROOM = 2_000_000
+"""Faces for which room is made before it is known that they are there."""
+
+
 def orthographic_patches(
     surface: Surface, frames: CropFrames, *, margin_mm: float = 0.0
 ) -> Patches:
@@ -53,7 +57,8 @@ def orthographic_patches(
             *out,
         )
 
-    return _collect(len(frames), seen, fill)
+    window_mm2 = (frames.extent_mm + 2.0 * margin_mm) ** 2
+    return _collect(len(frames), seen, fill, room=_expected(surface, frames.face, window_mm2))
 
 
 def straighten_frames(surface: Surface, frames: CropFrames, *, window_mm: float) -> CropFrames:
@@ -154,9 +159,19 @@ def _face_scratch(surface: Surface) -> tuple[NDArray[np.int32], NDArray[np.int32
     return np.zeros(n_faces, np.int32), np.empty(n_faces, np.int32)
 
 
-def _collect(n: int, seen: NDArray[np.int32], fill: Callable[[int, _Room], int]) -> Patches:
+def _expected(surface: Surface, seed: NDArray[np.int32], window_mm2: float) -> int:
+    """About how many faces windows around seeds hold, so that room seldom has to be doubled."""
+    a, b, c = (surface.vertices_mm[surface.faces[seed, k]] for k in range(3))
+    face_mm2 = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    expected = 1.5 * window_mm2 / np.maximum(face_mm2, 1e-2) + 16.0
+    return int(min(float(expected.sum()), MOST_ROOM))
+
+
+def _collect(
+    n: int, seen: NDArray[np.int32], fill: Callable[[int, _Room], int], *, room: int = 0
+) -> Patches:
     """Call a patch kernel until it is through, doubling the room when it runs out."""
-    room = max(64 * n, 1024)
+    room = max(room, 64 * n, 1024)
     start = np.zeros(n + 1, np.int64)
     face, corner, height = np.empty(room, np.int32), np.empty((room, 3, 2)), np.empty((room, 3))
     done = fill(0, (start, face, corner, height))

@@ -73,9 +73,14 @@ def find_peaks(
     support: NDArray[np.float32],  # (H, W) share of skin below the filter
     least: float,
     least_support: float,
+    most_stretch: float,  # of the longer by the shorter axis of a maximum, squared
     out: NDArray[np.float64],  # (M, 3) row, column, response
 ) -> int:
-    """Local maxima to a fraction of a pixel; returns how many there are, at most M are kept."""
+    """Local maxima to a fraction of a pixel; returns how many there are, at most M are kept.
+
+    Ridges are left out by the ratio of principal curvatures, as in Lowe (2004,
+    doi:10.1023/B:VISI.0000029664.99615.94).
+    """
     found = 0
     height, width = response.shape
     for r in range(1, height - 1):
@@ -93,10 +98,20 @@ def find_peaks(
                         top = False
             if not top:
                 continue
+            up, down = response[r - 1, c], response[r + 1, c]
+            left, right = response[r, c - 1], response[r, c + 1]
+            bend_r, bend_c = up + down - 2.0 * here, left + right - 2.0 * here
+            twist = 0.25 * (
+                response[r + 1, c + 1]
+                + response[r - 1, c - 1]
+                - response[r + 1, c - 1]
+                - response[r - 1, c + 1]
+            )
+            # A ridge bends one way only.
+            total, product = bend_r + bend_c, bend_r * bend_c - twist * twist
+            if total * total * most_stretch > product * (most_stretch + 1.0) ** 2:
+                continue
             if found < out.shape[0]:
-                up, down = response[r - 1, c], response[r + 1, c]
-                left, right = response[r, c - 1], response[r, c + 1]
-                bend_r, bend_c = up + down - 2.0 * here, left + right - 2.0 * here
                 out[found, 0] = r + (0.5 * (up - down) / bend_r if bend_r < -1e-9 else 0.0)
                 out[found, 1] = c + (0.5 * (left - right) / bend_c if bend_c < -1e-9 else 0.0)
                 out[found, 2] = here

@@ -9,62 +9,6 @@ from tbp_extract.kernels import kernel
 
 
 @kernel
-def _middle(
-    vertices: NDArray[np.float64], faces: NDArray[np.int32], face: int, out: NDArray[np.float64]
-) -> None:
-    for axis in range(3):
-        out[axis] = (
-            vertices[faces[face, 0], axis]
-            + vertices[faces[face, 1], axis]
-            + vertices[faces[face, 2], axis]
-        ) / 3.0
-
-
-@kernel
-def _mean_normal(
-    vertices: NDArray[np.float64],
-    faces: NDArray[np.int32],
-    neighbours: NDArray[np.int32],
-    normals: NDArray[np.float64],
-    area_mm2: NDArray[np.float64],
-    seed: int,
-    centre: NDArray[np.float64],
-    reach_mm: float,
-    mark: int,
-    seen: NDArray[np.int32],
-    queue: NDArray[np.int32],
-    out: NDArray[np.float64],  # (3,)
-) -> None:
-    """Mean normal of the skin within reach that looks the same way as the seed by and large."""
-    out[:] = area_mm2[seed] * normals[seed]
-    place = np.empty(3)
-    queue[0], seen[seed] = seed, mark
-    head, tail = 0, 1
-    while head < tail:
-        face = queue[head]
-        head += 1
-        for k in range(3):
-            other = neighbours[face, k]
-            if other < 0 or seen[other] == mark:
-                continue
-            seen[other] = mark
-            _middle(vertices, faces, other, place)
-            away2, facing = 0.0, 0.0
-            for axis in range(3):
-                away2 += (place[axis] - centre[axis]) ** 2
-                facing += normals[other, axis] * normals[seed, axis]
-            if away2 > reach_mm * reach_mm or facing < 0.5:
-                continue
-            for axis in range(3):
-                out[axis] += area_mm2[other] * normals[other, axis]
-            queue[tail] = other
-            tail += 1
-    length = math.sqrt(out[0] ** 2 + out[1] ** 2 + out[2] ** 2)
-    for axis in range(3):
-        out[axis] /= length
-
-
-@kernel
 def _set_axes(
     vertices: NDArray[np.float64], faces: NDArray[np.int32], face: int, axes: NDArray[np.float64]
 ) -> None:
@@ -95,9 +39,9 @@ def lay_tiles(
     faces: NDArray[np.int32],  # (F, 3)
     neighbours: NDArray[np.int32],  # (F, 3)
     normals: NDArray[np.float64],  # (F, 3)
-    area_mm2: NDArray[np.float64],  # (F,)
+    middles: NDArray[np.float64],  # (F, 3)
+    look: NDArray[np.float64],  # (F, 3) unit normals of the skin around each face
     core_mm: float,  # half the side of what a tile answers for
-    reach_mm: float,  # how far around a seed its view is averaged
     cos: float,  # least cosine at which a face counts as seen
     seen: NDArray[np.int32],  # (F,) zeros
     queue: NDArray[np.int32],  # (F,) scratch
@@ -111,22 +55,16 @@ def lay_tiles(
     face that a growth over shared edges reaches inside the tile's core, and that looks at it
     squarely enough, is done. Nothing here depends on where the body stands or how it is turned.
     """
-    centre, place = np.empty(3), np.empty(3)
-    n, mark = 0, 0
+    n = 0
     for seed in range(faces.shape[0]):
         if done[seed]:
             continue
         if n == out_axes.shape[0]:
             break
-        _middle(vertices, faces, seed, centre)
-        mark += 1
         axes = out_axes[n]
-        _mean_normal(
-            vertices, faces, neighbours, normals, area_mm2, seed, centre, reach_mm, mark, seen,
-            queue, axes[2],
-        )  # fmt: skip
+        axes[2] = look[seed]
         _set_axes(vertices, faces, seed, axes)
-        mark += 1
+        mark = n + 1
         queue[0], seen[seed], done[seed] = seed, mark, True
         head, tail = 0, 1
         while head < tail:
@@ -137,10 +75,9 @@ def lay_tiles(
                 if other < 0 or seen[other] == mark:
                     continue
                 seen[other] = mark
-                _middle(vertices, faces, other, place)
                 right, down, facing = 0.0, 0.0, 0.0
                 for axis in range(3):
-                    way = place[axis] - centre[axis]
+                    way = middles[other, axis] - middles[seed, axis]
                     right += way * axes[0, axis]
                     down += way * axes[1, axis]
                     facing += normals[other, axis] * axes[2, axis]

@@ -45,12 +45,13 @@ class Blob:
         """Find lesions; what stands out but is no lesion is dropped with a word for it."""
         if not (scan.face_page >= 0).any():
             return nothing_found(EmptyReason.NO_SKIN)
-        described = describe_spots(scan, surface)
+        forest = load_forest()
+        described = describe_spots(scan, surface, forest)
         looks, features = described.looks, described.features
         if len(looks) == 0:
             flat = described.texture <= 0.0
             return nothing_found(EmptyReason.ONE_COLOUR if flat else EmptyReason.NO_FINDS)
-        score = score_spots(features, load_forest())
+        score = score_spots(features, forest)
         reasons = self._reasons(surface, looks, features, score)
         likely = np.array([reason is None for reason in reasons])
         rank = np.where(likely, 1.0 + score, score).astype(np.float64)

@@ -6,18 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.detect.blob.skin import Skin
 from tbp_extract.detect.blob.spots import Spots, densities, density_tables
 from tbp_extract.detect.blob.views import Views, draw_views, levels_of, on_skin
-from tbp_extract.geometry import (
-    frame_points,
-    orthographic_patches,
-    point_positions,
-    straighten_frames,
-)
+from tbp_extract.geometry import orthographic_patches, point_positions
 from tbp_extract.kernels.look import describe
-from tbp_extract.types import CropFrames, Scan, Surface
+from tbp_extract.types import CropFrames
 
-__all__ = ["LOOKS", "Looks", "look_at"]
+__all__ = ["LOOKS", "Looks", "joined", "look_at"]
 
 SIZE_PX = 65
 GUESS_PX = 16.0
@@ -78,19 +74,33 @@ class Looks:
         return Looks(self.spots.at(index), self.short_mm[index], self.values[index])
 
 
-def look_at(levels: tuple[Scan, ...], surface: Surface, spots: Spots) -> Looks:
+def joined(one: Looks, two: Looks) -> Looks:
+    """Put looks at different spots together."""
+    a, b = one.spots, two.spots
+    spots = Spots(
+        *(np.concatenate((getattr(a, name), getattr(b, name))) for name in Spots.__slots__)
+    )
+    return Looks(
+        spots,
+        np.concatenate((one.short_mm, two.short_mm)),
+        np.concatenate((one.values, two.values)),
+    )
+
+
+def look_at(skin: Skin, spots: Spots) -> Looks:
     """Look straight at each spot, in a view that is four of its diameters wide."""
     n = len(spots)
     face, barycentric = spots.face.copy(), spots.barycentric.copy()
     long_mm, short_mm = np.full(n, np.nan), np.full(n, np.nan)
     values = np.full((n, len(LOOKS)), np.nan, np.float32)
-    for rows, frames in _frames(surface, spots):
+    surface = skin.surface
+    for rows, frames in _frames(skin, spots):
         patches = orthographic_patches(surface, frames, margin_mm=frames.mm_per_px)
-        level = levels_of(surface, frames.face, frames.mm_per_px, len(levels))
+        level = levels_of(surface, frames.face, frames.mm_per_px, len(skin.levels))
         guess_px = float(spots.diameter_mm[rows[0]]) / frames.mm_per_px
         for k in np.unique(level):
             views_of = np.flatnonzero(level == k)
-            views = draw_views(levels[k], frames, patches, views_of)
+            views = draw_views(skin.levels[k], frames, patches, views_of)
             shape, values[rows[views_of]] = _describe(views, guess_px)
             long_mm[rows[views_of]] = shape[:, 2] * frames.mm_per_px
             short_mm[rows[views_of]] = shape[:, 3] * frames.mm_per_px
@@ -121,7 +131,7 @@ def _describe(views: Views, guess_px: float) -> tuple[NDArray[np.float64], NDArr
     return shape, values
 
 
-def _frames(surface: Surface, spots: Spots) -> Iterator[tuple[NDArray[np.intp], CropFrames]]:
+def _frames(skin: Skin, spots: Spots) -> Iterator[tuple[NDArray[np.intp], CropFrames]]:
     """Frame views of one scale at a time, in steps of the square root of 2."""
     step = np.round(2.0 * np.log2(np.maximum(spots.diameter_mm, 0.5)))
     for k in np.unique(step):
@@ -129,13 +139,9 @@ def _frames(surface: Surface, spots: Spots) -> Iterator[tuple[NDArray[np.intp], 
         mm_per_px = max(2.0 ** (0.5 * k) / GUESS_PX, FINEST_MM)
         for first in range(0, len(member), CHUNK):
             rows = member[first : first + CHUNK]
-            origin, axes = frame_points(surface, spots.face[rows], spots.barycentric[rows])
-            frames = CropFrames(
-                candidate=rows.astype(np.int32),
-                face=spots.face[rows],
-                origin_mm=origin,
-                axes=axes,
-                extent_mm=mm_per_px * SIZE_PX,
-                size_px=SIZE_PX,
+            yield (
+                rows,
+                skin.frames(
+                    spots.face[rows], spots.xyz_mm[rows], size_px=SIZE_PX, mm_per_px=mm_per_px
+                ),
             )
-            yield rows, straighten_frames(surface, frames, window_mm=0.5 * frames.extent_mm)

@@ -5,20 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.detect.blob.describe import LOOKS, Looks, look_at
+from tbp_extract.detect.blob.describe import LOOKS, Looks, joined, look_at
+from tbp_extract.detect.blob.judge import Forest, score_spots
+from tbp_extract.detect.blob.skin import read_skin
 from tbp_extract.detect.blob.spots import (
     TILE_MM_PER_PX,
     find_spots,
     merge_near,
 )
 from tbp_extract.detect.blob.surroundings import features_of
-from tbp_extract.detect.blob.tiles import Coverage, face_area_mm2
-from tbp_extract.detect.blob.views import shrunken
+from tbp_extract.detect.blob.tiles import Coverage
 from tbp_extract.types import Scan, Surface
 
 __all__ = ["Described", "describe_spots"]
 
 LEAST_MM = 1.4
+
+SECOND_LOOK = 0.004
+"""Spots less likely than this at first sight are not looked at again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +36,22 @@ class Described:
     """Greatest difference of density that any tile shows; 0 on skin of one colour."""
 
 
-def describe_spots(scan: Scan, surface: Surface) -> Described:
-    """Search the whole skin, look at each spot twice, and keep one spot a place."""
-    levels = shrunken(scan, to_mm=TILE_MM_PER_PX, surface=surface)
-    area = np.where(scan.face_page >= 0, face_area_mm2(surface), 0.0)
-    coverage = Coverage(area, np.zeros(len(area)))
-    spots, texture = find_spots(levels, surface, coverage)
-    looks = look_at(levels, surface, spots)
+def describe_spots(scan: Scan, surface: Surface, forest: Forest | None) -> Described:
+    """Search the whole skin, look at each spot twice, and keep one spot a place.
+
+    With a forest only what has a chance by it is looked at twice.
+    """
+    skin = read_skin(scan, surface, to_mm=TILE_MM_PER_PX)
+    coverage = Coverage(skin.area_mm2, np.zeros(len(skin.area_mm2)))
+    spots, texture = find_spots(skin, coverage)
+    looks = _distinct(look_at(skin, spots))
     # The second look is made for the size that the first one measured.
-    looks = look_at(levels, surface, _distinct(looks).spots)
-    looks = _distinct(looks)
-    return Described(looks, features_of(surface, looks), coverage, texture)
+    chance = np.ones(len(looks), np.bool_)
+    if forest is not None:
+        chance = score_spots(features_of(skin, looks), forest) >= SECOND_LOOK
+    again = look_at(skin, looks.at(np.flatnonzero(chance)).spots)
+    looks = _distinct(joined(looks.at(np.flatnonzero(~chance)), again))
+    return Described(looks, features_of(skin, looks), coverage, texture)
 
 
 def _distinct(looks: Looks) -> Looks:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from tbp_extract.detect.blob.skin import Skin
 from tbp_extract.detect.blob.tiles import ROUND_MM, Coverage, Tiles, draw_tiles, lay_tiles
 from tbp_extract.detect.blob.views import Views, on_skin
 from tbp_extract.geometry import point_positions
 from tbp_extract.kernels import spots as kernels
-from tbp_extract.types import Scan, Surface
+from tbp_extract.types import Surface
 
 __all__ = ["Spots", "densities", "density_tables", "find_spots", "kept_of_pairs", "merge_near"]
 
@@ -23,12 +24,18 @@ OCTAVES = 4
 DIAMETER_BY_SIGMA = 3.85
 """A disc this many sigma wide answers most to the difference of Gaussians sigma and 2 sigma."""
 
-LEAST_RESPONSE = (0.08, 0.06)
+LEAST_RESPONSE = (0.09, 0.065)
 """For spots of 2.2 mm, and larger ones."""
+NOISE_TIMES = 2.5
+"""A spot answers this much more than its tile does on average."""
+
 LEAST_SUPPORT = 0.8
 LEAST_COS = 0.45
 FLOOR = 0.002
 """Added to linear light: the quantisation of near-black says nothing."""
+
+MOST_STRETCH = 8.0
+"""Ratio of curvatures above which a maximum is a ridge: a hair, a fold, a border."""
 
 MOST_PEAKS = 4096
 
@@ -74,9 +81,7 @@ def density_weights() -> NDArray[np.float32]:
     return np.array((0.30, 0.58, 0.12), np.float32)
 
 
-def find_spots(
-    levels: tuple[Scan, ...], surface: Surface, coverage: Coverage
-) -> tuple[Spots, float]:
+def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
     """Look at the whole skin, folds in smaller tiles, and merge what several tiles show.
 
     Also returns the greatest difference of density within a tile.
@@ -84,13 +89,13 @@ def find_spots(
     done = coverage.area_mm2 <= 0.0
     found, texture = [], 0.0
     for core_mm in ROUND_MM:
-        tiles = lay_tiles(surface, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX)
-        for part, views in draw_tiles(levels, surface, tiles):
+        tiles = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX)
+        for part, views in draw_tiles(skin, tiles):
             coverage.add(tiles, views)
             image, valid = densities(views)
             texture = max(texture, float(np.ptp(image[valid > 0.0])) if valid.any() else 0.0)
             found += [
-                _place(surface, tiles, int(tile), views, k, _tile_peaks(image[k], valid[k]))
+                _place(skin.surface, tiles, int(tile), views, k, _tile_peaks(image[k], valid[k]))
                 for k, tile in enumerate(part)
             ]
         done = (coverage.area_mm2 <= 0.0) | (coverage.share >= 0.5)
@@ -135,8 +140,9 @@ def _tile_peaks(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArr
         for k, response in enumerate((first - third, second - fourth)):
             if octave == 0 and k == 0:
                 continue
-            least = LEAST_RESPONSE[0 if octave == 0 else 1]
-            n = kernels.find_peaks(response, support, least, LEAST_SUPPORT, out)
+            noise = NOISE_TIMES * float(np.abs(response).mean())
+            least = max(LEAST_RESPONSE[0 if octave == 0 else 1], noise)
+            n = kernels.find_peaks(response, support, least, LEAST_SUPPORT, MOST_STRETCH, out)
             here = np.empty((min(n, len(out)), 4))
             # Every second pixel is kept: pixel r of the coarse grid is pixel r * step.
             here[:, :2] = out[: len(here), :2] * step

@@ -5,49 +5,22 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tbp_extract.detect.blob.describe import LOOKS, Looks
-from tbp_extract.geometry import frame_points, orthographic_patches, straighten_frames
-from tbp_extract.kernels.curvature import bend
-from tbp_extract.types import CropFrames, Surface
+from tbp_extract.detect.blob.skin import Skin
 
-__all__ = ["FEATURES", "features_of", "skin_bend"]
+__all__ = ["FEATURES", "features_of"]
 
-BEND_MM = 12.0
-"""Skin this near tells how it bends: wide enough for a coarse mesh."""
-
-VIEW_MM = 10.0
 NEAR_MM = 25.0
 
 FEATURES = (*LOOKS, "log_diameter", "bulge", "lean", "clutter")
 """What the second stage knows of a spot. Nothing of it depends on exposure, position or pose."""
 
 
-def features_of(surface: Surface, looks: Looks) -> NDArray[np.float32]:
+def features_of(skin: Skin, looks: Looks) -> NDArray[np.float32]:
     """(N, 22) features in the order of `FEATURES`."""
-    bulge, lean = skin_bend(surface, looks).T
+    bulge, lean = skin.bend[looks.spots.face].T
     size = np.log(np.maximum(looks.spots.diameter_mm, 0.1))
     clutter = np.log1p(_rivals(looks))
     return np.column_stack((looks.values, size, bulge, lean, clutter)).astype(np.float32)
-
-
-def skin_bend(surface: Surface, looks: Looks) -> NDArray[np.float64]:
-    """(N, 2) mean curvature in 1/mm, bulges above 0, and mean lean of the skin around."""
-    spots = looks.spots
-    origin, axes = frame_points(surface, spots.face, spots.barycentric)
-    index = np.arange(len(spots), dtype=np.int32)
-    frames = CropFrames(index, spots.face, origin, axes, 2.0 * BEND_MM, 1)
-    frames = straighten_frames(surface, frames, window_mm=VIEW_MM)
-    patches = orthographic_patches(surface, frames)
-    out = np.empty((len(spots), 2))
-    bend(
-        patches.start,
-        patches.face,
-        patches.corner_mm,
-        surface.face_normals,
-        frames.axes,
-        BEND_MM,
-        out,
-    )
-    return out
 
 
 def _rivals(looks: Looks) -> NDArray[np.float64]:

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tbp_extract.detect.blob.skin import Skin
 from tbp_extract.detect.blob.views import Views, draw_views, levels_of
 from tbp_extract.geometry import orthographic_patches
 from tbp_extract.kernels import tiles as kernels
-from tbp_extract.types import CropFrames, Patches, Scan, Surface
+from tbp_extract.types import CropFrames, Patches
 
-__all__ = ["Coverage", "Tiles", "face_area_mm2", "lay_tiles"]
+__all__ = ["Coverage", "Tiles", "draw_tiles", "lay_tiles"]
 
 MARGIN_MM = 8.0
 """Rim of a tile that only gives context."""
-
-VIEW_MM = 10.0
-"""A tile looks along the mean normal of the skin this near to its middle."""
 
 GOOD_COS = 0.6
 """Skin that leans more (53 degrees) gets another tile."""
@@ -71,20 +69,12 @@ class Coverage:
         np.maximum.at(self.share, face, share)
 
 
-def face_area_mm2(surface: Surface) -> NDArray[np.float64]:
-    """(F,) area of each face."""
-    a, b, c = (surface.vertices_mm[surface.faces[:, k]] for k in range(3))
-    return np.asarray(0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1))
-
-
-def lay_tiles(
-    surface: Surface, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float
-) -> Tiles:
+def lay_tiles(skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float) -> Tiles:
     """Cover the faces that are not done with tiles.
 
     Parameters
     ----------
-    surface : Surface
+    skin : Skin
     done : (F,) bool
         Stays as it is.
     core_mm : float
@@ -97,8 +87,8 @@ def lay_tiles(
         In the order of the first face that each is laid for. They follow the mesh: moving or
         turning the body, or another texture layout, leaves them where they are on the skin.
     """
+    surface = skin.surface
     n_faces = len(surface.faces)
-    area = face_area_mm2(surface)
     face = np.empty(n_faces, np.int32)
     axes = np.empty((min(n_faces, 65536), 3, 3))
     n = kernels.lay_tiles(
@@ -106,9 +96,9 @@ def lay_tiles(
         surface.faces,
         surface.neighbours,
         surface.face_normals,
-        area,
+        skin.middles_mm,
+        skin.look,
         0.5 * core_mm,
-        min(VIEW_MM, 0.5 * core_mm),
         GOOD_COS,
         np.zeros(n_faces, np.int32),
         np.empty(n_faces, np.int32),
@@ -120,7 +110,7 @@ def lay_tiles(
     frames = CropFrames(
         candidate=np.arange(n, dtype=np.int32),
         face=face[:n],
-        origin_mm=surface.vertices_mm[surface.faces[face[:n]]].mean(axis=1),
+        origin_mm=skin.middles_mm[face[:n]],
         axes=axes[:n],
         extent_mm=size * mm_per_px,
         size_px=size,
@@ -131,15 +121,13 @@ def lay_tiles(
     return Tiles(frames, patches, cos.astype(np.float32))
 
 
-def draw_tiles(
-    levels: tuple[Scan, ...], surface: Surface, tiles: Tiles
-) -> Iterator[tuple[NDArray[np.intp], Views]]:
+def draw_tiles(skin: Skin, tiles: Tiles) -> Iterator[tuple[NDArray[np.intp], Views]]:
     """Draw tiles chunk by chunk: which they are, and their views."""
     frames = tiles.frames
-    level = levels_of(surface, frames.face, frames.mm_per_px, len(levels))
+    level = levels_of(skin.surface, frames.face, frames.mm_per_px, len(skin.levels))
     step = max(CHUNK_PX // frames.size_px**2, 1)
     for k in np.unique(level):
         chosen = np.flatnonzero(level == k)
         for first in range(0, len(chosen), step):
             part = chosen[first : first + step]
-            yield part, draw_views(levels[k], frames, tiles.patches, part)
+            yield part, draw_views(skin.levels[k], frames, tiles.patches, part)

@@ -1,19 +1,17 @@
 """Flat views of the skin, drawn from a page as coarse as they are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.geometry import corner_rowcol
+from tbp_extract.detect.blob.skin import Level
 from tbp_extract.kernels import raster
-from tbp_extract.types import CropFrames, Patches, Scan, Surface
+from tbp_extract.types import CropFrames, Patches, Surface
 
-__all__ = ["Views", "draw_views", "levels_of", "on_skin", "shrunken", "take"]
+__all__ = ["Views", "draw_views", "levels_of", "on_skin", "take"]
 
 EDGE_PX = 1e-7
-LEAST_PAGE_PX = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,55 +36,36 @@ class Views:
         return np.asarray(np.append(self.rows, -1)[shown], np.int64)
 
 
-def shrunken(scan: Scan, *, to_mm: float, surface: Surface) -> tuple[Scan, ...]:
-    """Return the scan and copies of it with pages halved, until texels are about `to_mm` wide."""
-    known = surface.texel_mm[np.isfinite(surface.texel_mm)]
-    levels = [scan]
-    finest = float(np.percentile(known, 10)) if len(known) else to_mm
-    while finest * 2 ** (len(levels) - 0.5) < to_mm and _divisible(levels[-1]):
-        pages = tuple(_halved(page) for page in levels[-1].atlas)
-        levels.append(replace(scan, atlas=pages))
-    return tuple(levels)
-
-
-def _divisible(scan: Scan) -> bool:
-    return all(min(page.shape[:2]) >= 2 * LEAST_PAGE_PX for page in scan.atlas)
-
-
-def _halved(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = page.shape[:2]
-    size = ((width + 1) // 2, (height + 1) // 2)
-    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def levels_of(
     surface: Surface, face: NDArray[np.int32], mm_per_px: float, n_levels: int
 ) -> NDArray[np.int64]:
-    """(N,) which of the shrunken scans is about as coarse as a view of skin at these faces."""
+    """(N,) which of the levels is about as coarse as a view of skin at these faces."""
     texel = surface.texel_mm[surface.faces[face]].astype(np.float64).mean(axis=1)
     ratio = mm_per_px / np.nan_to_num(texel, nan=mm_per_px)
     level = np.floor(np.log2(np.maximum(ratio, 1e-6)) + 0.5)
     return np.asarray(np.clip(level, 0, n_levels - 1), np.int64)
 
 
-def draw_views(scan: Scan, frames: CropFrames, patches: Patches, chosen: NDArray[np.intp]) -> Views:
+def draw_views(
+    level: Level, frames: CropFrames, patches: Patches, chosen: NDArray[np.intp]
+) -> Views:
     """Draw some of the frames; one sample a pixel."""
     start, rows = take(patches, chosen)
     centre_px = 0.5 * (frames.size_px - 1)
     corner_px = patches.corner_mm[rows][:, :, ::-1] / frames.mm_per_px + centre_px
     corner_px = np.ascontiguousarray(corner_px)
     face = patches.face[rows]
-    page = scan.face_page[face]
+    page = level.scan.face_page[face]
     size = frames.size_px
     shown = np.empty((len(chosen), size, size), np.int32)
     depth = np.empty((size, size), np.float32)
     raster.cover(start, corner_px, patches.height_mm[rows], page >= 0, EDGE_PX, depth, shown)
     maps, density = np.empty((len(rows), 2, 3)), np.empty(len(rows))
-    raster.texel_maps(corner_px, corner_rowcol(scan, face), maps, density)
+    raster.texel_maps(corner_px, level.rowcol[face], maps, density)
     pixels = np.empty((len(chosen), size, size, 3), np.uint8)
     place = np.arange(len(chosen))
     for index in np.unique(page[page >= 0]):
-        raster.shade(scan.atlas[index], int(index), page, maps, shown, place, pixels)
+        raster.shade(level.scan.atlas[index], int(index), page, maps, shown, place, pixels)
     return Views(pixels, shown, rows)
 
 

@@ -1,0 +1,123 @@
+"""What the detector asks of the mesh, once a scan: where skin faces, how it bends, its texels."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tbp_extract.geometry import corner_rowcol
+from tbp_extract.kernels.bend import bend, spread_normals
+from tbp_extract.types import CropFrames, Scan, Surface
+
+__all__ = ["Level", "Skin", "read_skin"]
+
+REACH_MM = 5.0
+"""Normals are averaged over about this distance, on coarse meshes over the next faces."""
+
+MOST_ROUNDS = 64
+LEAST_PAGE_PX = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """A scan with its pages as they are, or halved once or more."""
+
+    scan: Scan
+    rowcol: NDArray[np.float64]
+    """(F, 3, 2) texel positions of the face corners."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skin:
+    """A surface with all that views of it need."""
+
+    surface: Surface
+    levels: tuple[Level, ...]
+    """Finest first."""
+
+    middles_mm: NDArray[np.float64]
+    """(F, 3)."""
+
+    area_mm2: NDArray[np.float64]
+    """(F,); 0 where a face has no texture."""
+
+    look: NDArray[np.float64]
+    """(F, 3) unit normals of the skin around each face."""
+
+    bend: NDArray[np.float64]
+    """(F, 2) mean curvature in 1/mm, bulges above 0, and how much normals differ around, 0..1."""
+
+    def frames(
+        self,
+        face: NDArray[np.int32],
+        origin_mm: NDArray[np.float64],
+        *,
+        size_px: int,
+        mm_per_px: float,
+    ) -> CropFrames:
+        """Frame views that look straight at the skin.
+
+        Their tangent runs along the first edge of the face, so that they stay the same on the skin
+        however the body is turned.
+        """
+        normal = self.look[face]
+        a, b, c = (self.surface.vertices_mm[self.surface.faces[face, k]] for k in range(3))
+        tangent = _across(b - a, normal)
+        length = np.linalg.norm(tangent, axis=1, keepdims=True)
+        tangent = np.where(length > 1e-3, tangent, _across(c - a, normal))
+        tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
+        axes = np.stack((tangent, np.cross(tangent, normal), normal), axis=1)
+        index = np.arange(len(face), dtype=np.int32)
+        return CropFrames(index, face, origin_mm, axes, size_px * mm_per_px, size_px)
+
+
+def _across(way: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(way - (way * normal).sum(axis=1, keepdims=True) * normal)
+
+
+def read_skin(scan: Scan, surface: Surface, *, to_mm: float) -> Skin:
+    """Prepare a scan; its pages are halved until texels are about `to_mm` wide."""
+    corners = surface.vertices_mm[surface.faces]
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = 0.5 * np.linalg.norm(cross, axis=1)
+    middles = corners.mean(axis=1)
+    means = surface.face_normals.copy()
+    spacing_mm = 0.877 * np.sqrt(max(float(area.mean()), 1e-12)) if len(area) else 1.0
+    rounds = int(np.clip(round((REACH_MM / spacing_mm) ** 2), 1, MOST_ROUNDS))
+    spread_normals(surface.neighbours, area, rounds, np.empty_like(means), means)
+    bends = np.empty((len(area), 2))
+    bend(middles, surface.neighbours, means, bends)
+    length = np.linalg.norm(means, axis=1, keepdims=True)
+    # Where thin skin folds back on itself the mean may vanish.
+    look = np.where(length > 0.1, means / np.maximum(length, 1e-12), surface.face_normals)
+    return Skin(
+        surface=surface,
+        levels=_levels(scan, surface, to_mm),
+        middles_mm=middles,
+        area_mm2=np.where(scan.face_page >= 0, area, 0.0),
+        look=look,
+        bend=bends,
+    )
+
+
+def _levels(scan: Scan, surface: Surface, to_mm: float) -> tuple[Level, ...]:
+    every = np.arange(len(scan.faces))
+    known = surface.texel_mm[np.isfinite(surface.texel_mm)]
+    finest = float(np.percentile(known, 10)) if len(known) else to_mm
+    levels = [Level(scan, corner_rowcol(scan, every))]
+    while finest * 2 ** (len(levels) - 0.5) < to_mm and _divisible(levels[-1].scan):
+        pages = tuple(_halved(page) for page in levels[-1].scan.atlas)
+        coarse = replace(scan, atlas=pages)
+        levels.append(Level(coarse, corner_rowcol(coarse, every)))
+    return tuple(levels)
+
+
+def _divisible(scan: Scan) -> bool:
+    return all(min(page.shape[:2]) >= 2 * LEAST_PAGE_PX for page in scan.atlas)
+
+
+def _halved(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = page.shape[:2]
+    size = ((width + 1) // 2, (height + 1) // 2)
+    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8)
