@@ -3,8 +3,8 @@
     python -m benchmarks.detection [--half test] [--rounds 2] [--lesions 300] [--crops FOLDER]
 
 Lesions of 1 to 12 mm, drawn and photographed, are planted below the chin of real bodies whose skin
-was enlarged four times; the detector looks at them with its defaults, through the same door as in
-a run. A find is right within half a diameter or 1 mm of a planted centroid. What the bare skins
+was enlarged four times; the detector looks at them with its defaults, with the steps of a
+run. A find is right within half a diameter or 1 mm of a planted centroid. What the bare skins
 show is found as well: ``bare`` lists every find on them, and `CARRIED` says which of those were
 looked at and are marks that a reader would count. Precision is given with and without them.
 """
@@ -111,9 +111,9 @@ def look(
 ) -> Looked:
     """Detect on one scene."""
     config = Config()
-    found = Blob(config.detect.blob).detect(scan, surface)
-    found = without_small(found, config.detect.min_diameter_mm, surface)
     described = describe_spots(scan, surface, load_forest())
+    found = Blob(config.detect.blob).decide(surface, described)
+    found = without_small(found, config.detect.min_diameter_mm, surface)
     score = score_spots(described.features, load_forest())
     truth = np.zeros(len(score), np.bool_)
     if plants is not None:

@@ -56,6 +56,8 @@ HEIGHTS = (0.02, 0.86)
 """Soles and what lies above the chin are left out."""
 
 GAP_MM = 8.0
+BLOCK = 4000
+"""Finds matched at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,10 +197,13 @@ def match(
     near : (N,) bool
         Finds that match none, but lie within 2 mm of a rim: parts of lesions.
     """
+    if len(xyz_mm) > BLOCK:
+        parts = [match(xyz_mm[k : k + BLOCK], plants) for k in range(0, len(xyz_mm), BLOCK)]
+        of, near = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return of, near
     if len(xyz_mm) == 0:
         return np.empty(0, np.int64), np.empty(0, np.bool_)
     away = np.linalg.norm(xyz_mm[:, None] - plants.xyz_mm[None], axis=2)
     hit = away <= np.maximum(0.5 * plants.long_mm, 1.0)
-    plant = np.where(hit.any(axis=1), np.where(hit, away, np.inf).argmin(axis=1), -1)
-    near = (plant < 0) & (away < 0.5 * plants.long_mm + 2.0).any(axis=1)
-    return plant, near
+    of = np.where(hit.any(axis=1), np.where(hit, away, np.inf).argmin(axis=1), -1)
+    return of, (of < 0) & (away < 0.5 * plants.long_mm + 2.0).any(axis=1)

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from tbp_extract.config import BlobConfig
 from tbp_extract.detect import Found, nothing_found
 from tbp_extract.detect.blob.describe import Looks
-from tbp_extract.detect.blob.find import describe_spots
+from tbp_extract.detect.blob.find import Described, describe_spots
 from tbp_extract.detect.blob.judge import is_barred, load_forest, reasons_of, score_spots
 from tbp_extract.detect.blob.places import Place, places_of
 from tbp_extract.detect.blob.spots import kept_of_pairs
@@ -45,13 +45,15 @@ class Blob:
         """Find lesions; what stands out but is no lesion is dropped with a word for it."""
         if not (scan.face_page >= 0).any():
             return nothing_found(EmptyReason.NO_SKIN)
-        forest = load_forest()
-        described = describe_spots(scan, surface, forest)
+        return self.decide(surface, describe_spots(scan, surface, load_forest()))
+
+    def decide(self, surface: Surface, described: Described) -> Found:
+        """Tell lesions among spots that were described."""
         looks, features = described.looks, described.features
         if len(looks) == 0:
             flat = described.texture <= 0.0
             return nothing_found(EmptyReason.ONE_COLOUR if flat else EmptyReason.NO_FINDS)
-        score = score_spots(features, forest)
+        score = score_spots(features, load_forest())
         reasons = self._reasons(surface, looks, features, score)
         likely = np.array([reason is None for reason in reasons])
         rank = np.where(likely, 1.0 + score, score).astype(np.float64)

@@ -89,14 +89,14 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
     done = coverage.area_mm2 <= 0.0
     found, texture = [], 0.0
     for core_mm in ROUND_MM:
-        tiles = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX)
-        for part, views in draw_tiles(skin, tiles):
-            coverage.add(tiles, views)
-            image, valid = densities(views)
+        frames = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX)
+        for tiles in draw_tiles(skin, frames):
+            coverage.add(tiles)
+            image, valid = densities(tiles.views)
             texture = max(texture, float(np.ptp(image[valid > 0.0])) if valid.any() else 0.0)
             found += [
-                _place(skin.surface, tiles, int(tile), views, k, _tile_peaks(image[k], valid[k]))
-                for k, tile in enumerate(part)
+                _place(skin.surface, tiles, k, _tile_peaks(image[k], valid[k]))
+                for k in range(len(tiles))
             ]
         done = (coverage.area_mm2 <= 0.0) | (coverage.share >= 0.5)
         if done.all():
@@ -175,17 +175,10 @@ def _filled(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[n
     return out
 
 
-def _place(
-    surface: Surface,
-    tiles: Tiles,
-    tile: int,
-    views: Views,
-    view: int,
-    peaks: NDArray[np.float64],
-) -> Spots:
+def _place(surface: Surface, tiles: Tiles, tile: int, peaks: NDArray[np.float64]) -> Spots:
     """Put peaks on the skin; those in the margin or on skin that leans away are left out."""
     frames = tiles.frames
-    index = views.row_at(view, peaks[:, :2])
+    index = tiles.views.row_at(tile, peaks[:, :2])
     keep = (index >= 0) & (tiles.cos[index] >= LEAST_COS)
     peaks, index = peaks[keep], index[keep]
     face, barycentric = on_skin(tiles.patches, frames, index, peaks[:, :2])

@@ -1,7 +1,7 @@
 """Surface tiles: overlapping flat views that show the whole skin in true millimetres."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,16 @@ CHUNK_PX = 400_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiles:
-    """Tiles of one size."""
+    """Some tiles of one size, drawn."""
 
     frames: CropFrames
     patches: Patches
+    views: Views
     cos: NDArray[np.float32]
     """(M,) cosine between each patch row's face and its tile's view."""
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
 
 @dataclass(slots=True, eq=False)
@@ -56,8 +60,9 @@ class Coverage:
         total = float(self.area_mm2.sum())
         return float((self.area_mm2 * self.share).sum() / total) if total > 0.0 else 1.0
 
-    def add(self, tiles: Tiles, views: Views) -> None:
+    def add(self, tiles: Tiles) -> None:
         """Count the pixels that show each face."""
+        views = tiles.views
         count = np.zeros(len(views.rows), np.int64)
         kernels.count_pixels(views.shown, count)
         good = (tiles.cos[views.rows] >= SEEN_COS) & (count > 0)
@@ -69,7 +74,9 @@ class Coverage:
         np.maximum.at(self.share, face, share)
 
 
-def lay_tiles(skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float) -> Tiles:
+def lay_tiles(
+    skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float
+) -> CropFrames:
     """Cover the faces that are not done with tiles.
 
     Parameters
@@ -83,7 +90,7 @@ def lay_tiles(skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px:
 
     Returns
     -------
-    Tiles
+    CropFrames
         In the order of the first face that each is laid for. They follow the mesh: moving or
         turning the body, or another texture layout, leaves them where they are on the skin.
     """
@@ -107,7 +114,7 @@ def lay_tiles(skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px:
         axes,
     )
     size = int(np.ceil((core_mm + 2.0 * MARGIN_MM) / mm_per_px))
-    frames = CropFrames(
+    return CropFrames(
         candidate=np.arange(n, dtype=np.int32),
         face=face[:n],
         origin_mm=skin.middles_mm[face[:n]],
@@ -115,19 +122,29 @@ def lay_tiles(skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px:
         extent_mm=size * mm_per_px,
         size_px=size,
     )
-    patches = orthographic_patches(surface, frames, margin_mm=mm_per_px)
-    tile = np.repeat(np.arange(n), np.diff(patches.start))
-    cos = (surface.face_normals[patches.face] * frames.axes[tile, 2]).sum(axis=1)
-    return Tiles(frames, patches, cos.astype(np.float32))
 
 
-def draw_tiles(skin: Skin, tiles: Tiles) -> Iterator[tuple[NDArray[np.intp], Views]]:
-    """Draw tiles chunk by chunk: which they are, and their views."""
-    frames = tiles.frames
+def draw_tiles(skin: Skin, frames: CropFrames) -> Iterator[Tiles]:
+    """Draw tiles chunk by chunk, so that only some are held at a time."""
     level = levels_of(skin.surface, frames.face, frames.mm_per_px, len(skin.levels))
     step = max(CHUNK_PX // frames.size_px**2, 1)
     for k in np.unique(level):
         chosen = np.flatnonzero(level == k)
         for first in range(0, len(chosen), step):
-            part = chosen[first : first + step]
-            yield part, draw_views(skin.levels[k], frames, tiles.patches, part)
+            some = _some(frames, chosen[first : first + step])
+            patches = orthographic_patches(skin.surface, some, margin_mm=some.mm_per_px)
+            tile = np.repeat(np.arange(len(some)), np.diff(patches.start))
+            normal = skin.surface.face_normals[patches.face]
+            cos = (normal * some.axes[tile, 2]).sum(axis=1)
+            views = draw_views(skin.levels[k], some, patches, np.arange(len(some)))
+            yield Tiles(some, patches, views, cos.astype(np.float32))
+
+
+def _some(frames: CropFrames, index: NDArray[np.intp]) -> CropFrames:
+    return replace(
+        frames,
+        candidate=frames.candidate[index],
+        face=frames.face[index],
+        origin_mm=frames.origin_mm[index],
+        axes=frames.axes[index],
+    )
