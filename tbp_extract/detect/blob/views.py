@@ -51,15 +51,18 @@ def draw_views(
 ) -> Views:
     """Draw some of the frames; one sample a pixel."""
     start, rows = take(patches, chosen)
-    centre_px = 0.5 * (frames.size_px - 1)
-    corner_px = patches.corner_mm[rows][:, :, ::-1] / frames.mm_per_px + centre_px
-    corner_px = np.ascontiguousarray(corner_px)
-    face = patches.face[rows]
+    corner_mm, height_mm, face = patches.corner_mm, patches.height_mm, patches.face
+    if len(rows) < len(face):
+        corner_mm, height_mm, face = corner_mm[rows], height_mm[rows], face[rows]
+    corner_px = np.empty_like(corner_mm)
+    for axis in range(2):
+        np.divide(corner_mm[:, :, 1 - axis], frames.mm_per_px, out=corner_px[:, :, axis])
+    corner_px += 0.5 * (frames.size_px - 1)
     page = level.scan.face_page[face]
     size = frames.size_px
     shown = np.empty((len(chosen), size, size), np.int32)
     depth = np.empty((size, size), np.float32)
-    raster.cover(start, corner_px, patches.height_mm[rows], page >= 0, EDGE_PX, depth, shown)
+    raster.cover(start, corner_px, height_mm, page >= 0, EDGE_PX, depth, shown)
     maps, density = np.empty((len(rows), 2, 3)), np.empty(len(rows))
     raster.texel_maps(corner_px, level.rowcol[face], maps, density)
     pixels = np.empty((len(chosen), size, size, 3), np.uint8)
