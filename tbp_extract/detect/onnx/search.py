@@ -10,15 +10,9 @@ from scipy.spatial import KDTree
 
 from tbp_extract.config import OnnxConfig
 from tbp_extract.detect import Found, nothing_found
-from tbp_extract.detect.blob.tiles import (
-    MARGIN_MM,
-    Coverage,
-    Tiles,
-    draw_tiles,
-    face_area_mm2,
-    lay_tiles,
-)
-from tbp_extract.detect.blob.views import Views, on_skin, shrunken
+from tbp_extract.detect.blob.skin import Skin, read_skin
+from tbp_extract.detect.blob.tiles import MARGIN_MM, Coverage, Tiles, draw_tiles, lay_tiles
+from tbp_extract.detect.blob.views import on_skin
 from tbp_extract.detect.onnx.boxes import Boxes, boxes_of
 from tbp_extract.detect.onnx.network import Network, load_network
 from tbp_extract.errors import ConfigError
@@ -53,32 +47,28 @@ class BoxDetector:
 
     def detect(self, scan: Scan, surface: Surface) -> Found:
         """Search the whole skin tile by tile; of boxes on the same lesion the best stays."""
-        area_mm2 = np.where(scan.face_page >= 0, face_area_mm2(surface), 0.0)
-        if not (area_mm2 > 0).any():
+        skin = read_skin(scan, surface, to_mm=self.network.config.mm_per_px)
+        if not (skin.area_mm2 > 0).any():
             return nothing_found(EmptyReason.NO_SKIN)
-        finds = _joined([*self._search(scan, surface, area_mm2)])
+        finds = _joined([*self._search(skin)])
         if not len(finds.score):
             return nothing_found(EmptyReason.NO_FINDS)
         return _found(finds.at(_best(finds)))
 
-    def _search(
-        self, scan: Scan, surface: Surface, area_mm2: NDArray[np.float64]
-    ) -> Iterator["_Finds"]:
+    def _search(self, skin: Skin) -> Iterator["_Finds"]:
         config = self.network.config
         core_mm = config.input_px * config.mm_per_px - 2 * MARGIN_MM - SLACK_MM
-        levels = shrunken(scan, to_mm=config.mm_per_px, surface=surface)
-        coverage = Coverage(area_mm2, np.zeros(len(area_mm2)))
-        done = area_mm2 <= 0.0
+        coverage = Coverage(skin.area_mm2, np.zeros(len(skin.area_mm2)))
+        done = skin.area_mm2 <= 0.0
         for _ in range(ROUNDS):
-            tiles = lay_tiles(surface, done, core_mm=core_mm, mm_per_px=config.mm_per_px)
-            for _, views in draw_tiles(levels, surface, tiles):
-                coverage.add(tiles, views)
-                yield from self._look(surface, tiles, views, core_mm)
-            done = (area_mm2 <= 0.0) | (coverage.share >= SHOWN)
+            frames = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=config.mm_per_px)
+            for tiles in draw_tiles(skin, frames):
+                coverage.add(tiles)
+                yield from self._look(skin.surface, tiles, core_mm)
+            done = (skin.area_mm2 <= 0.0) | (coverage.share >= SHOWN)
 
-    def _look(
-        self, surface: Surface, tiles: Tiles, views: Views, core_mm: float
-    ) -> Iterator["_Finds"]:
+    def _look(self, surface: Surface, tiles: Tiles, core_mm: float) -> Iterator["_Finds"]:
+        views = tiles.views
         # What shows no skin is black, as in crops.
         images = np.where((views.shown >= 0)[..., None], views.pixels, np.uint8(0))
         for answers in self.network.run(images):
