@@ -97,10 +97,12 @@ def run(root: Path) -> dict[str, Any]:
     config = parse_settings({"centres": {"names": list(CENTRES)}}, ChallengeConfig)
     started = time.perf_counter()
     made = build_challenge(source, root / "out", config)
+    used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
         "seconds_until": clock.seconds,
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_memory_mb": round(used.ru_maxrss / 1024),
         "images": len(made.rows),
         "audit_passes": made.audit.passes,
     }

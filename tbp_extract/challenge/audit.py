@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tbp_extract.challenge.auc import area_under_curve
-from tbp_extract.challenge.fingerprints import Fingerprints
+from tbp_extract.challenge.fingerprints import FileFacts
 from tbp_extract.challenge.rows import Rows
 from tbp_extract.columns import ISIC_TEST_COLUMNS
 from tbp_extract.config.challenge import AuditConfig
@@ -68,21 +68,21 @@ class Audit:
         return not leaks and not any(self.crossings.values())
 
 
-def audit(rows: Rows, prints: Fingerprints, group: NDArray[np.int64], config: AuditConfig) -> Audit:
+def audit(rows: Rows, files: FileFacts, group: NDArray[np.int64], config: AuditConfig) -> Audit:
     """Look for leaks.
 
     Parameters
     ----------
     rows : Rows
         K rows.
-    prints : Fingerprints
-        Of their K crops.
+    files : FileFacts
+        On their K crops.
     group : (K,) int64
         Group of duplicates of each.
     config : AuditConfig
     """
     target = rows.table["target"].to_numpy() == 1
-    scores = [*_file_scores(rows, prints), *_missing_scores(rows), *_context_scores(rows, target)]
+    scores = [*_file_scores(rows, files), *_missing_scores(rows), *_context_scores(rows, target)]
     found = [
         (name, kind, auc)
         for name, kind, score in scores
@@ -104,12 +104,12 @@ def _verdict(kind: str, auc: Any, properties: int, config: AuditConfig) -> Verdi
 _Scores = Iterator[tuple[str, str, NDArray[Any]]]
 
 
-def _file_scores(rows: Rows, prints: Fingerprints) -> _Scores:
+def _file_scores(rows: Rows, files: FileFacts) -> _Scores:
     target = rows.table["target"].to_numpy() == 1
-    yield "bytes", "content", prints.bytes
-    yield "bytes_per_px", "content", prints.bytes / np.maximum(prints.side_px, 1) ** 2
-    yield "side_px", "file", prints.side_px
-    yield "jpeg_tables", "file", _rates(prints.tables, target, rows)
+    yield "bytes", "content", files.bytes
+    yield "bytes_per_px", "content", files.bytes / np.maximum(files.side_px, 1) ** 2
+    yield "side_px", "file", files.side_px
+    yield "jpeg_tables", "file", _rates(files.tables, target, rows)
     # Rows and HDF5 members stand in the order of their ids.
     yield "order_of_isic_id", "order", np.arange(len(rows))
     patients = rows.table["patient_id"].to_numpy()

@@ -17,7 +17,7 @@ from tbp_extract.challenge.audit import Audit, audit
 from tbp_extract.challenge.crops import PoolCrops
 from tbp_extract.challenge.duplicates import DuplicatePairs, find_duplicates, group_pairs
 from tbp_extract.challenge.fates import Fate
-from tbp_extract.challenge.fingerprints import Fingerprints, fingerprint
+from tbp_extract.challenge.fingerprints import FileFacts, Fingerprints, fingerprint
 from tbp_extract.challenge.label_rows import Problem
 from tbp_extract.challenge.labels import Labelling, join_labels
 from tbp_extract.challenge.pool import Pool, centre_names, merge_centres
@@ -61,8 +61,8 @@ class Challenge:
     """(N,) ``Fate`` of every crop."""
 
     rows: Rows
-    prints: Fingerprints
-    """Of the K crops of ``rows``."""
+    files: FileFacts
+    """On the K crops of ``rows``."""
 
     compared: NDArray[np.int64]
     """(C,) crops that were compared with each other."""
@@ -112,11 +112,13 @@ def build_challenge(
     layout = ChallengeLayout(out)
     _check_apart(source, out)
     names = centre_names(config.centres.names, len(source.releases))
-    parts = [
-        read_centre(path, name, place=f"release {k}")
-        for k, (path, name) in enumerate(zip(source.releases, names, strict=True), 1)
-    ]
-    pool = merge_centres(parts, config.labels.identity)
+    pool = merge_centres(
+        [
+            read_centre(path, name, place=f"release {k}")
+            for k, (path, name) in enumerate(zip(source.releases, names, strict=True), 1)
+        ],
+        config.labels.identity,
+    )
     rows = read_labels(source.labels)
     earlier = read_earlier(source.earlier)
     given = read_key(key_path) if key_path else None
@@ -158,19 +160,19 @@ def _choose(
     _check_classes(rows)
     _LOG.info("patients shared out: %d crops take part", len(rows))
     place = np.searchsorted(compared, rows.crop)
-    own = prints.take(place)
+    files = prints.files.take(place)
     whole = _groups(len(pool), compared, pairs, None)
     return Challenge(
         pool=pool,
         labels=labels,
         fate=fate,
         rows=rows,
-        prints=own,
+        files=files,
         compared=compared,
         pairs=pairs,
         before=before,
         after=patient_figures(pool, labels, fate),
-        audit=audit(rows, own, whole[rows.crop], config.audit),
+        audit=audit(rows, files, whole[rows.crop], config.audit),
         key=key,
     )
 

@@ -1,7 +1,7 @@
 """The pixels of a pool: read from the releases' shards when they are asked for."""
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from tbp_extract.io.shards import ShardReader
 from tbp_extract.jpeg import decode_jpeg
 
 __all__ = ["PoolCrops"]
+
+CACHE_BYTES: Final = 1 << 18
+"""For each open shard: with several centres some hundred of them are open."""
 
 
 class PoolCrops:
@@ -26,7 +29,7 @@ class PoolCrops:
     def __init__(self, pool: Pool) -> None:
         self._release = pool.release
         self._ids: list[str] = pool.rows["isic_id"].to_pylist()
-        self._readers = [ShardReader(folder) for folder in pool.images]
+        self._readers = [ShardReader(folder, cache_bytes=CACHE_BYTES) for folder in pool.images]
         missing = sum(
             name not in self._readers[release]
             for name, release in zip(self._ids, pool.release.tolist(), strict=True)

@@ -24,6 +24,7 @@ __all__ = ["DuplicatePairs", "find_duplicates", "group_pairs", "similarity"]
 TABLES: Final = 10
 BITS: Final = 18
 WINDOW: Final = 32
+SAMPLE: Final = 1 << 16
 MIN_COSINE: Final = 0.8
 MAX_LISTED_GROUP: Final = 32
 COMPARE_PX: Final = 64
@@ -159,11 +160,17 @@ def _candidates(coefficients: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def _standardised(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
-    middle = np.median(coefficients, axis=0)
-    spread = np.median(np.abs(coefficients - middle), axis=0)
-    scaled = (coefficients - middle) / np.where(spread > 0, spread, 1)
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.asarray(scaled / np.where(length > 0, length, 1), np.float32)
+    """Centred and scaled, by the medians of a sample, to vectors of length 1."""
+    sample = coefficients[:: -(-len(coefficients) // SAMPLE)]
+    middle = np.median(sample, axis=0)
+    spread = np.median(np.abs(sample - middle), axis=0)
+    spread[spread == 0] = 1
+    scaled = np.empty_like(coefficients)
+    for start in range(0, len(coefficients), _CHUNK):
+        part = (coefficients[start : start + _CHUNK] - middle) / spread
+        length = np.linalg.norm(part, axis=1, keepdims=True)
+        scaled[start : start + _CHUNK] = part / np.where(length > 0, length, 1)
+    return scaled
 
 
 def _codes(scaled: NDArray[np.float32]) -> NDArray[np.uint32]:

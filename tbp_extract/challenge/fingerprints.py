@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.jpeg import decode_jpeg, jpeg_markers
 
-__all__ = ["COEFFICIENTS", "Fingerprints", "fingerprint", "luminance"]
+__all__ = ["COEFFICIENTS", "FileFacts", "Fingerprints", "fingerprint", "luminance"]
 
 THUMBNAIL_PX: Final = 32
 KEPT: Final = 8
@@ -28,14 +28,8 @@ _DQT = 0xDB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fingerprints:
-    """Facts on N crops."""
-
-    pixels: NDArray[np.bytes_]
-    """(N,) 16-byte digest of size and decoded pixels: equal where these are."""
-
-    coefficients: NDArray[np.float32]
-    """(N, 63) lowest cosine coefficients of a 32 px thumbnail's luminance, without the mean."""
+class FileFacts:
+    """How N crops were saved."""
 
     bytes: NDArray[np.int32]
     """(N,) size of the JPEG."""
@@ -46,18 +40,22 @@ class Fingerprints:
     tables: NDArray[np.uint32]
     """(N,) digest of quantisation tables, chroma sampling and order of segments."""
 
-    def __len__(self) -> int:
-        return len(self.bytes)
-
-    def take(self, index: NDArray[np.integer[Any]]) -> "Fingerprints":
+    def take(self, index: NDArray[np.integer[Any]]) -> "FileFacts":
         """Facts on some of the crops."""
-        return Fingerprints(
-            self.pixels[index],
-            self.coefficients[index],
-            self.bytes[index],
-            self.side_px[index],
-            self.tables[index],
-        )
+        return FileFacts(self.bytes[index], self.side_px[index], self.tables[index])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprints:
+    """What N crops look like."""
+
+    pixels: NDArray[np.bytes_]
+    """(N,) 16-byte digest of size and decoded pixels: equal where these are."""
+
+    coefficients: NDArray[np.float32]
+    """(N, 63) lowest cosine coefficients of a 32 px thumbnail's luminance, without the mean."""
+
+    files: FileFacts
 
 
 def fingerprint(jpegs: Iterable[bytes], count: int) -> Fingerprints:
@@ -78,10 +76,9 @@ def fingerprint(jpegs: Iterable[bytes], count: int) -> Fingerprints:
     found = Fingerprints(
         np.zeros(count, "V16"),
         np.zeros((count, COEFFICIENTS), np.float32),
-        np.zeros(count, np.int32),
-        np.zeros(count, np.int32),
-        np.zeros(count, np.uint32),
+        FileFacts(np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count, np.uint32)),
     )
+    files = found.files
     threads = len(os.sched_getaffinity(0))
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(threads) as pool:
@@ -90,7 +87,7 @@ def fingerprint(jpegs: Iterable[bytes], count: int) -> Fingerprints:
             for k, (digest, coefficients, *numbers) in enumerate(pool.map(_describe, batch), done):
                 found.pixels[k] = np.void(digest)
                 found.coefficients[k] = coefficients
-                found.bytes[k], found.side_px[k], found.tables[k] = numbers
+                files.bytes[k], files.side_px[k], files.tables[k] = numbers
             done += len(batch)
     if done != count:
         raise ValueError(f"expected {count} crops, got {done}")

@@ -85,7 +85,7 @@ class _Join:
         self.pool, self.config = pool, config
         self.qualifying = [_known(name) for name in config.qualifying]
         self.people = _People(pool)
-        self.lesions = _Lesions(pool)
+        self.lesions = _Lesions(pool, set())
         self.problems: list[Problem] = []
         self.listed: set[int] = set()
         self.blocked: set[int] = set()
@@ -93,6 +93,7 @@ class _Join:
         self.claims: dict[int, list[Label]] = defaultdict(list)
 
     def run(self, rows: Sequence[LabelRow]) -> Labelling:
+        self.lesions = _Lesions(self.pool, {row.get("lesion_id") for row in rows})
         for row in rows:
             self._take(row)
         label = np.full(len(self.pool), -1, np.int32)
@@ -100,8 +101,8 @@ class _Join:
         self._weak(fate)
         used = list(self._strong(label, fate))
         for lesion in self.blocked:
-            fate[self.lesions.crops[lesion]] = Fate.LABEL_PROBLEM
-            label[self.lesions.crops[lesion]] = -1
+            fate[self.lesions.crops(lesion)] = Fate.LABEL_PROBLEM
+            label[self.lesions.crops(lesion)] = -1
         problems = sorted(self.problems, key=lambda p: (p.row.table, p.row.row, p.code))
         return Labelling(label, fate, tuple(used), tuple(problems))
 
@@ -146,7 +147,7 @@ class _Join:
         """Give biopsied lesions their label, in the captures that belong to the biopsy."""
         count = 0
         for lesion, claims in sorted(self.claims.items()):
-            crops = self.lesions.crops[lesion]
+            crops = self.lesions.crops(lesion)
             fate[crops] = Fate.OUTSIDE_WINDOW
             chosen = self._agreed(lesion, claims)
             if chosen is None or lesion in self.blocked:
@@ -267,9 +268,10 @@ class _People:
 class _Lesions:
     """Lesions of each patient, by tag and by id."""
 
-    def __init__(self, pool: Pool) -> None:
-        count = int(pool.lesion.max()) + 1
-        self.crops = _grouped(pool.lesion, count)
+    def __init__(self, pool: Pool, asked: set[str]) -> None:
+        """Index the lesions with tags, and those whose ids are asked for."""
+        self._order = np.argsort(pool.lesion, kind="stable")
+        self._sorted = pool.lesion[self._order]
         self.by_tag: dict[tuple[int, str], set[int]] = defaultdict(set)
         self.by_id: dict[tuple[int, str], set[int]] = defaultdict(set)
         for patient, lesion, tag, own in zip(
@@ -277,7 +279,13 @@ class _Lesions:
         ):
             if tag is not None:
                 self.by_tag[patient, tag].add(lesion)
-            self.by_id[patient, str(own)].add(lesion)
+            if own in asked:
+                self.by_id[patient, str(own)].add(lesion)
+
+    def crops(self, lesion: int) -> NDArray[np.int64]:
+        """Places of a lesion's crops."""
+        first, last = np.searchsorted(self._sorted, (lesion, lesion + 1))
+        return np.asarray(self._order[first:last], np.int64)
 
     def find(self, patient: int, row: LabelRow) -> int:
         by_id, tag = row.get("lesion_id"), plain_tag(row.get("lesion_tag"))

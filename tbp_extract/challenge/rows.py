@@ -111,14 +111,16 @@ def make_rows(
         **_label_values(pool, labels, crops, config),
     }
     taken = pool.rows.take(pa.array(crops))
+    wanted = dict.fromkeys((*ISIC_TRAIN_COLUMNS, *taken.column_names, *BY_LABEL_NAME))
     columns: dict[str, Any] = {}
-    for name, column in {**BY_NAME, **BY_LABEL_NAME}.items():
+    for name in wanted:
+        kind = _TYPES[(BY_NAME.get(name) or BY_LABEL_NAME[name]).dtype]
         if name in made:
-            columns[name] = pa.array(made[name], _TYPES[column.dtype])
+            columns[name] = pa.array(made[name], kind)
         elif name in taken.column_names:
             columns[name] = taken[name].combine_chunks()
         else:
-            columns[name] = pa.nulls(len(crops), _TYPES[column.dtype])
+            columns[name] = pa.nulls(len(crops), kind)
     return Rows(crops, ids, is_test, pa.table(columns))
 
 

@@ -8,12 +8,16 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from tbp_extract.columns import ISIC_TRAIN_COLUMNS
 from tbp_extract.errors import SourceError
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.manifest import is_whole
 from tbp_extract.io.tables import METADATA_PARQUET
 
 __all__ = ["CentreRelease", "read_centre"]
+
+OWN = ("tbp_ex_sharpness", "tbp_ex_skin_tone", "tbp_ex_extent_mm")
+"""Columns of our own that choosing and writing go by."""
 
 LINKS = ("isic_id", "scan_id", "patient_id", "lesion_id", "tag", "capture_date")
 """Columns of the linkage that must be there; ``tag_status`` may be."""
@@ -27,7 +31,7 @@ class CentreRelease:
     """Name of the centre; several releases may be of one."""
 
     rows: Any
-    """``pyarrow.Table`` (N,) of the released columns, sorted by ``isic_id``."""
+    """``pyarrow.Table`` (N,) of released columns that a challenge needs, sorted by ``isic_id``."""
 
     links: Any
     """``pyarrow.Table`` (N,) of text in the same order: ``LINKS`` and ``tag_status``. Private."""
@@ -68,8 +72,11 @@ def read_centre(folder: Path, centre: str, *, place: str) -> CentreRelease:
 
 
 def _read_rows(layout: OutLayout, place: str) -> Any:
+    path = layout.release / METADATA_PARQUET
     try:
-        return pq.read_table(layout.release / METADATA_PARQUET, partitioning=None)
+        there = pq.read_schema(path).names
+        names = [name for name in (*ISIC_TRAIN_COLUMNS, *OWN) if name in there]
+        return pq.read_table(path, columns=names, partitioning=None)
     except (OSError, pa.ArrowException):
         raise SourceError(f"{place}: its metadata does not read") from None
 

@@ -142,6 +142,10 @@ class ShardReader:
     source : Path or str
         A shard, a genuine ISIC 2024 file, a release folder or its ``images`` folder.
 
+    cache_bytes : int, optional
+        What the HDF5 library may keep of each open file's structure; its own default is up to
+        32 MB, which adds up where many are open.
+
     Raises
     ------
     SourceError
@@ -154,7 +158,8 @@ class ShardReader:
     ...         pixels = reader[isic_id]  # (H, W, 3) uint8 sRGB
     """
 
-    def __init__(self, source: Path | str) -> None:
+    def __init__(self, source: Path | str, *, cache_bytes: int | None = None) -> None:
+        self._cache_bytes = cache_bytes
         self._paths = _shard_paths(Path(source))
         self._open: OrderedDict[int, h5py.File] = OrderedDict()
         self._process = os.getpid()
@@ -222,16 +227,22 @@ class ShardReader:
         if index not in self._open:
             if len(self._open) >= MAX_OPEN_FILES:
                 self._open.popitem(last=False)[1].close()
-            self._open[index] = _open_shard(self._paths[index], index)
+            self._open[index] = _open_shard(self._paths[index], index, self._cache_bytes)
         self._open.move_to_end(index)
         return self._open[index]
 
 
-def _open_shard(path: Path, index: int) -> h5py.File:
+def _open_shard(path: Path, index: int, cache_bytes: int | None) -> h5py.File:
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except OSError:
         raise SourceError(f"shard {index} is missing or no HDF5 file") from None
+    if cache_bytes is not None:
+        cache = file.id.get_mdc_config()
+        cache.set_initial_size = True
+        cache.initial_size = cache.min_size = cache.max_size = cache_bytes
+        file.id.set_mdc_config(cache)
+    return file
 
 
 def _shard_paths(source: Path) -> tuple[Path, ...]:
