@@ -19,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,13 +86,11 @@ def main() -> None:
     write_result("poison", result)
 
 
-def poisoned(folder: Path, *, scans: int, workers: int) -> dict[str, Any]:
-    """Run on poisoned scans and say what became of them."""
+def poisoned(folder: Path, *, scans: int, workers: int, every: int = 10) -> dict[str, Any]:
+    """Run on scans of which one in so many is poisoned, and say what became of them."""
     source = make_tiny_source(folder / "source", scans)
-    expected = {
-        f"s{number:04d}": kind
-        for number, kind in zip(range(0, scans, 10), _endless(list(KINDS)), strict=False)
-    }
+    kinds = cycle(KINDS)
+    expected = {f"s{number:04d}": next(kinds) for number in range(0, scans, every)}
     for name, kind in expected.items():
         _spoil(source / name, kind)
     _unlist(source, expected)
@@ -122,11 +121,6 @@ def poisoned(folder: Path, *, scans: int, workers: int) -> dict[str, Any]:
 def _is_right(kind: str, reason: str | None) -> bool:
     wanted = KINDS[kind]
     return reason == wanted if wanted else (reason or "").startswith("mesh_")
-
-
-def _endless(kinds: list[str]) -> "Any":
-    while True:
-        yield from kinds
 
 
 def _spoil(scan: Path, kind: str) -> None:

@@ -23,6 +23,7 @@ __all__ = ["check", "run"]
 @click.option("--workers", default="auto", help="Processes: a number, 0 for none, or auto.")
 @click.option("--engine", type=click.Choice(["local"]), default="local", help="Where workers run.")
 @click.option("--key", "key_path", type=FILE, help="Release key; made in OUT/private if not given.")
+@click.option("--rehash", is_flag=True, help="Read all inputs again, even untouched ones.")
 def run(
     source: Path,
     out: Path,
@@ -30,6 +31,7 @@ def run(
     workers: str,
     engine: str,
     key_path: Path | None,
+    rehash: bool,
 ) -> int:
     """Turn the scans of SOURCE into a de-identified release."""
     from tbp_extract.config import read_config
@@ -44,6 +46,7 @@ def run(
             workers=_worker_number(workers),
             key_path=key_path,
             progress=progress,
+            rehash=rehash,
         )
     return _tell_run(report)
 
