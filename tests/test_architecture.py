@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Units of the package, and which others each may import."""
 
-HEAVY = ("numba", "pandas", "trimesh", "cv2", "pydantic", "pyarrow", "h5py", "skimage", "joblib")
+HEAVY = ("numba", "pandas", "trimesh", "cv2", "pydantic", "pyarrow", "h5py", "skimage")
 
 
 def unit_of(path: Path) -> str:
