@@ -1,6 +1,6 @@
 """Kill processes of a run at random moments, and see whether anything is lost.
 
-    python -m benchmarks.kills [--kills 1000] [--scans 150] [--workers 8] [--a-run 30] [--seed 1]
+    python -m benchmarks.kills [--kills 1000] [--scans 150] [--workers 8] [--a-run 50] [--seed 1]
 
 Each run works on a fresh output folder. While it works, one of its processes after another, drawn
 at random from the run itself, the process that starts workers and the workers, gets SIGKILL; a run
@@ -14,6 +14,7 @@ import json
 import os
 import random
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -26,7 +27,7 @@ from typing import Any
 
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.unattended import (
-    RunProcess,
+    ForkedRun,
     bad_files,
     digest,
     make_key,
@@ -37,7 +38,7 @@ from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.ledger import read_ledger
 from tbp_extract.verify import verify
 
-Start = Callable[[], RunProcess]
+Start = Callable[[], ForkedRun]
 
 AT_WORK = 0.9
 WITH_WORKERS = 3
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--scans", type=int, default=150)
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--a-run", type=int, default=30)
+    parser.add_argument("--a-run", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     started = time.perf_counter()
@@ -91,17 +92,17 @@ def kill_many(
 ) -> Tally:
     """Disturb runs until there were so many kills."""
     source, key = make_tiny_source(folder / "source", scans), make_key(folder / "key")
-    code, said = RunProcess(source, folder / "calm", key, workers=workers).finish()
-    assert code == 0, said
+    assert ForkedRun(source, folder / "calm", key, workers=workers).finish() == 0
     calm, tally, rng = digest(folder / "calm"), Tally(), random.Random(seed)  # noqa: S311
     while tally.kills.total() < kills:
         out = folder / "out"
         share = min(a_run, kills - tally.kills.total())
-        start = partial(RunProcess, source, out, key, workers=workers)
+        start = partial(ForkedRun, source, out, key, workers=workers)
         _disturb(start, out, share, rng, tally)
         tally.other_releases += digest(out) != calm
         tally.verify_failures += len(verify(out))
         tally.leftovers += len(list(out.rglob("*.part"))) + (out / "work").exists()
+        print(f"{tally.kills.total()} kills, {tally.starts} starts", file=sys.stderr, flush=True)
         rows, _ = read_ledger(OutLayout(out).ledger)
         tally.redone += sum(row.tries for row in rows.values()) - scans
         shutil.rmtree(out)
@@ -113,48 +114,48 @@ def _disturb(start: Start, out: Path, share: int, rng: random.Random, tally: Tal
     run = _started(start, tally)
     for _ in range(share):
         _wait(run, rng)
-        if run.process.poll() is not None:
+        if run.ended():
             # It was done before its share: take the manifest away, and there is work again.
             run.finish()
             (out / "release" / "manifest.json").unlink(missing_ok=True)
             run = _started(start, tally)
             continue
         _kill_one(run, rng, tally)
-        if run.process.poll() is not None:
+        if run.ended():
             run.finish()
             tally.bad += bad_files(out) if out.exists() else []
             run = _started(start, tally)
     for _ in range(5):
-        code, said = run.finish()
+        code = run.finish()
         if code == 0:
             return
         # Quarantined as killed from outside once too often: the next run tries again.
-        assert code == 3, said
+        assert code == 3, f"the run ended with {code}"
         run = _started(start, tally)
     raise AssertionError("the run does not come to its end")
 
 
-def _wait(run: RunProcess, rng: random.Random) -> None:
+def _wait(run: ForkedRun, rng: random.Random) -> None:
     """Wait for a random moment: mostly while there are workers, else at any, the start included."""
     if rng.random() < AT_WORK:
-        while run.process.poll() is None and len(processes_of(run.process.pid)) < WITH_WORKERS:
+        while not run.ended() and len(processes_of(run.pid)) < WITH_WORKERS:
             time.sleep(0.01)
     else:
         time.sleep(rng.uniform(0.0, 4.0))
     time.sleep(rng.uniform(0.0, 0.5))
 
 
-def _kill_one(run: RunProcess, rng: random.Random, tally: Tally) -> None:
-    pids = processes_of(run.process.pid)
+def _kill_one(run: ForkedRun, rng: random.Random, tally: Tally) -> None:
+    pids = processes_of(run.pid)
     target = rng.randrange(len(pids))
     with suppress(ProcessLookupError):
         os.kill(pids[target], 9)
         tally.kills[("run", "nursery", "worker")[min(target, 2)]] += 1
     if target == 0:
-        run.process.wait()
+        run.finish()
 
 
-def _started(start: Start, tally: Tally) -> RunProcess:
+def _started(start: Start, tally: Tally) -> ForkedRun:
     tally.starts += 1
     return start()
 

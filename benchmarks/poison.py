@@ -51,7 +51,7 @@ KINDS: Final = {
 
 SETTINGS: Final = {
     "detect": {"detector": "benchmarks.poison:Poison"},
-    "run": {"scan_seconds": 5.0, "worker_memory_gb": 1.0, "disk_reserve_gb": 0.0},
+    "run": {"scan_seconds": 8.0, "worker_memory_gb": 0.5, "disk_reserve_gb": 0.0},
 }
 
 

@@ -1,21 +1,26 @@
 """What the benchmarks on unattended runs share: many small scans, a run as a process, digests."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from tbp_extract.config import parse_config
 from tbp_extract.errors import TbpError
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.manifest import is_whole
 from tbp_extract.io.scan_record import ScanRecord, read_scan_record
 from tbp_extract.phantom import PhantomOptions, make_phantoms
+from tbp_extract.pipeline.run import run
 
 __all__ = [
+    "ForkedRun",
     "RunProcess",
     "bad_files",
     "digest",
@@ -27,6 +32,7 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parent.parent
 LESIONS = 4
+UNHURRIED = parse_config({"run": {"disk_reserve_gb": 0.0}})
 
 
 def make_tiny_source(folder: Path, scans: int, *, seed: int = 1) -> Path:
@@ -93,6 +99,41 @@ class RunProcess:
         """Wait for its end; exit code and what it said."""
         said, _ = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, said
+
+
+class ForkedRun:
+    """A run in a fork of this process: as real as one from the command line, and there at once.
+
+    Parameters
+    ----------
+    source, out, key : Path
+    workers : int
+    """
+
+    def __init__(self, source: Path, out: Path, key: Path, *, workers: int) -> None:
+        self._code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            # Whatever happens, the child never returns into the caller.
+            code = 1
+            try:
+                report = run(source, out, UNHURRIED, workers=workers, key_path=key)
+                code = 3 if report.quarantined else 0
+            finally:
+                os._exit(code)
+
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code is not None
+
+    def finish(self) -> int:
+        """Wait for its end; gives its exit code."""
+        while not self.ended():
+            time.sleep(0.01)
+        return self._code or 0
 
 
 def processes_of(pid: int) -> list[int]:
