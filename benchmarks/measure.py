@@ -12,6 +12,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -114,11 +115,12 @@ def measure(options: PhantomOptions, *, projection: str = "orthographic") -> Mea
     with tempfile.TemporaryDirectory(prefix="tbp_measure_") as name:
         phantom = make_phantom(Path(name), options, 0, photos=photos)
         # A listed diameter would stand in the place of the measured one.
-        _forget_diameters(phantom.mesh.parent / "lesions.csv")
+        forget_diameters(phantom.mesh.parent / "lesions.csv")
         return _compare(phantom.mesh, phantom.truth, config, projection)
 
 
-def _forget_diameters(path: Path) -> None:
+def forget_diameters(path: Path) -> None:
+    """Take the diameters from a lesion list, so that they are measured."""
     head, *rows = path.read_text(encoding="utf-8").splitlines()
     kept = [k for k, title in enumerate(head.split(",")) if title != "diameter_mm"]
     lines = [",".join(row.split(",")[k] for k in kept) for row in (head, *rows)]
@@ -141,6 +143,19 @@ def _compare(mesh: Path, truth: Truth, config: Config, projection: str) -> Measu
         dice.append(_dice(delineate(batch), outline))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Measured(truth, columns, np.concatenate(dice), len(truth) / seconds)
+
+
+def crops_of(
+    mesh: Path, *, projection: str = "orthographic", size_px: int = 133
+) -> Iterator[tuple[Candidates, CropBatch]]:
+    """Cut the listed lesions of a body in millimetres, batch by batch."""
+    config = parse_config({"crop": {"size_px": size_px}})
+    ref = scan_ref(mesh, unit="mm", lesions="lesions.csv")
+    scan = read_scan(ref, config)
+    surface = build_surface(scan)
+    found = Listed(read_lesions(ref, scan, config), config.lesions).detect(scan, surface)
+    for frames in frame_crops(surface, found.candidates, config.crop):
+        yield found.candidates, extract_crops(scan, surface, frames, projection=projection)
 
 
 def _time(candidates: Candidates, batch: CropBatch) -> float:
