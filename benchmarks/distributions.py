@@ -77,6 +77,7 @@ def main() -> None:
 
 
 def _measured(mesh: Path, number: int, lesions: int, page_px: int) -> dict[str, NDArray[Any]]:
+    photos = data_folder() / "lesion_patches"
     options = PhantomOptions(
         mesh=mesh,
         mesh_unit="mm",
@@ -85,11 +86,11 @@ def _measured(mesh: Path, number: int, lesions: int, page_px: int) -> dict[str, 
         lesions=lesions,
         diameter_mm=DIAMETERS_MM[number % len(DIAMETERS_MM)],
         kinds=KINDS,
-        photos=data_folder() / "lesion_patches",
+        photos=photos,
         gap_mm=5.0,
     )
     with tempfile.TemporaryDirectory(prefix="tbp_distributions_") as name:
-        phantom = make_phantom(Path(name), options, 0, photos=read_photos(options.photos))
+        phantom = make_phantom(Path(name), options, 0, photos=read_photos(photos))
         forget_diameters(phantom.mesh.parent / "lesions.csv")
         parts = [measure_lesions(*found).columns for found in crops_of(phantom.mesh)]
     return {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}

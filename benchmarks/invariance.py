@@ -51,7 +51,7 @@ def main() -> None:
         fine = _measured(phantom.mesh, size_px=256)
         unrolled = _measured(phantom.mesh, projection="geodesic")
     gentle = plain["tbp_ex_stretch"] < GENTLE
-    result = {
+    result: dict[str, Any] = {
         "lesions": int(gentle.sum()),
         "256 px": {name: _apart(plain[name], fine[name], gentle) for name in COLUMNS},
         "geodesic": {name: _apart(plain[name], unrolled[name], gentle) for name in COLUMNS},
