@@ -29,8 +29,9 @@ from tbp_extract.challenge.write import write_challenge
 from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.errors import OutputError, SourceError
 from tbp_extract.io.centres import read_centre
-from tbp_extract.io.challenge_files import ChallengeLayout, prepare
+from tbp_extract.io.challenge_files import ChallengeLayout, check_place, prepare
 from tbp_extract.io.claim import claimed
+from tbp_extract.io.dicom import check_dicom
 from tbp_extract.io.earlier import Earlier, read_earlier
 from tbp_extract.io.files import make_private_folder
 from tbp_extract.io.keys import read_key, read_or_make_key
@@ -111,6 +112,9 @@ def build_challenge(
     """
     layout = ChallengeLayout(out)
     _check_apart(source, out)
+    check_place(layout)
+    if config.files.dicom:
+        check_dicom()
     names = centre_names(config.centres.names, len(source.releases))
     pool = merge_centres(
         [

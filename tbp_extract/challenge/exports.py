@@ -36,8 +36,6 @@ def write_exports(
 
     Raises
     ------
-    ConfigError
-        If DICOM is asked for and pydicom is not there.
     OutputError
         If the disk is full.
     """

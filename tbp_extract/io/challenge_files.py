@@ -16,6 +16,7 @@ import pyarrow as pa
 from tbp_extract import __version__
 from tbp_extract.errors import OutputError
 from tbp_extract.io.files import (
+    LEFTOVER_PATTERN,
     PRIVATE_FILE,
     PUBLIC_FILE,
     make_private_folder,
@@ -29,6 +30,7 @@ from tbp_extract.io.tables import write_csv
 __all__ = [
     "FORMAT_VERSION",
     "ChallengeLayout",
+    "check_place",
     "prepare",
     "write_challenge_manifest",
     "write_jpegs",
@@ -36,6 +38,16 @@ __all__ = [
 ]
 
 FORMAT_VERSION: Final = 1
+
+TOP: Final = frozenset({"public", "private"})
+PRIVATE_NAMES: Final = frozenset(
+    {
+        *("key", "lock", "solution.csv", "test-clinical.csv", "linkage.csv", "fates.csv"),
+        *("label_problems.csv", "duplicates.csv", "selection.csv", "selection.svg", "audit.csv"),
+        *("card-with-test-labels.md", "archive"),
+    }
+)
+"""All that a challenge writes into its private folder: anything else there is not ours to clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +87,8 @@ class ChallengeLayout:
         return self.private / "archive"
 
 
-def prepare(layout: ChallengeLayout) -> None:
-    """Make the folders, and clear what an interrupted run left.
+def check_place(layout: ChallengeLayout) -> None:
+    """Raise unless a folder is new, empty or of an interrupted run; change nothing.
 
     Raises
     ------
@@ -88,12 +100,29 @@ def prepare(layout: ChallengeLayout) -> None:
         raise OutputError("expected a folder to write to, got a file")
     if layout.manifest.exists():
         raise OutputError("the output folder holds a finished challenge: give another folder")
-    strangers = {e.name for e in root.iterdir()} - {"public", "private"} if root.exists() else set()
+    inside = (root, TOP), (layout.private, PRIVATE_NAMES)
+    strangers = [
+        entry.name
+        for folder, names in inside
+        for entry in (folder.iterdir() if folder.is_dir() else ())
+        if entry.name not in names and not entry.match(LEFTOVER_PATTERN)
+    ]
     if strangers:
         raise OutputError(
             f"expected an empty folder or one of an interrupted run, got one with {len(strangers)} "
             "other entries: give a folder of its own"
         )
+
+
+def prepare(layout: ChallengeLayout) -> None:
+    """Make the folders, and clear what an interrupted run left.
+
+    Raises
+    ------
+    OutputError
+        As `check_place`.
+    """
+    check_place(layout)
     make_private_folder(layout.private)
     shutil.rmtree(layout.public, ignore_errors=True)
     layout.public.mkdir(parents=True)

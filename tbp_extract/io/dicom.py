@@ -4,6 +4,7 @@ Only what stands in a public row goes in, under pseudonyms; dates are left out. 
 extra ``dicom``).
 """
 
+import importlib.util
 import io
 import math
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from tbp_extract.jpeg import jpeg_markers
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["ALLOWED", "DicomFacts", "dicom_bytes", "stray_elements"]
+__all__ = ["ALLOWED", "DicomFacts", "check_dicom", "dicom_bytes", "stray_elements"]
 
 VL_PHOTOGRAPHIC: Final = "1.2.840.10008.5.1.4.1.1.77.1.4"
 JPEG_BASELINE: Final = "1.2.840.10008.1.2.4.50"
@@ -62,6 +63,21 @@ class DicomFacts:
     location: str | None = None
 
 
+def check_dicom() -> None:
+    """Raise unless pydicom is there.
+
+    Raises
+    ------
+    ConfigError
+        Saying how to install it.
+    """
+    if importlib.util.find_spec("pydicom") is None:
+        raise ConfigError(
+            "setting files.dicom: needs pydicom, which is not installed: pip install "
+            "'tbp-extract[dicom]'"
+        )
+
+
 def dicom_bytes(jpeg: bytes, facts: DicomFacts) -> bytes:
     """Wrap a crop.
 
@@ -76,20 +92,11 @@ def dicom_bytes(jpeg: bytes, facts: DicomFacts) -> bytes:
     bytes
         A DICOM file: the same crop and facts give the same bytes.
 
-    Raises
-    ------
-    ConfigError
-        If pydicom is not installed.
     """
-    try:
-        import pydicom
-        from pydicom.dataset import Dataset, FileMetaDataset
-        from pydicom.encaps import encapsulate
-    except ImportError:
-        raise ConfigError(
-            "setting files.dicom: needs pydicom, which is not installed: pip install "
-            "'tbp-extract[dicom]'"
-        ) from None
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.encaps import encapsulate
+
     image = Dataset()
     _add_identity(image, facts)
     _add_acquisition(image, facts)

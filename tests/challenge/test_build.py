@@ -261,6 +261,16 @@ def test_a_finished_challenge_is_not_written_over(planted: Planted, out: Path) -
         build_challenge(planted.source, out, settings())
 
 
+def test_a_folder_with_anything_else_is_left_alone(planted: Planted, tmp_path: Path) -> None:
+    for place in ("notes.txt", "private/quarantine.csv"):
+        path = tmp_path / Path(place).stem / place
+        path.parent.mkdir(parents=True)
+        path.write_text("mine")
+        with pytest.raises(OutputError, match="1 other entries"):
+            build_challenge(planted.source, tmp_path / Path(place).stem, settings())
+        assert [p for p in (tmp_path / Path(place).stem).rglob("*") if p.is_file()] == [path]
+
+
 def test_same_split_keeps_all_duplicates_and_lists_their_released_pairs(
     planted: Planted, tmp_path: Path
 ) -> None:

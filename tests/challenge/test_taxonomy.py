@@ -1,8 +1,11 @@
 """Our table of diagnoses is part of the archive's vocabulary."""
 
+import sys
+
 import pytest
 from isic_metadata.diagnosis_hierarchical import DiagnosisEnum
 
+from tbp_extract.challenge import taxonomy
 from tbp_extract.challenge.taxonomy import (
     DIAGNOSES,
     REFINEMENTS,
@@ -93,3 +96,15 @@ def test_below_means_the_same_or_finer() -> None:
     assert nevus.is_below(nevus)
     assert not nevus.is_below(compound)
     assert not found("Nevus, Spitz").is_below(found("melanoma"))
+
+
+def test_the_words_are_known_without_the_archives_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "isic_metadata.diagnosis_hierarchical", None)
+    taxonomy._by_name.cache_clear()
+    try:
+        assert all(diagnose(word) is not None for word in WORDS)
+        assert found(DIAGNOSES["nevus"]) == found("nevus")
+        assert diagnose("Nevus, Halo") is None
+        assert nearest_names("melanomma") == "melanoma"
+    finally:
+        taxonomy._by_name.cache_clear()

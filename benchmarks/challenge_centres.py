@@ -1,0 +1,96 @@
+"""Show that a challenge finds all that is wrong with its centres, and nothing else.
+
+    python -m benchmarks.challenge_centres [--folder FOLDER]
+
+Three simulated centres with 60 patients of three visits each way, 20,000 crops in all, with planted
+duplicates (within a capture, across visits, patients and centres; as they are, saved again,
+resized, made lighter) and label errors of every kind, go to files in one command. What the reports
+list is compared with what was planted.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from benchmarks.machine import machine_facts, write_result
+from tests.centres import CENTRES
+from tests.challenge.planted import plant
+
+PATIENTS, VISITS, LESIONS = 60, 3, 112
+SETTINGS = (
+    f"[centres]\nnames = {json.dumps(list(CENTRES))}\nheld_out = [{json.dumps(CENTRES[-1])}]\n"
+)
+
+
+def main() -> None:
+    """Plant, run the command, compare, keep the result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        root = Path(folder)
+        planted = plant(root, patients=PATIENTS, visits=VISITS, lesions=LESIONS)
+        (root / "challenge.toml").write_text(SETTINGS, encoding="utf-8")
+        command = [
+            *(sys.executable, "-m", "tbp_extract", "challenge"),
+            *map(str, planted.source.releases),
+            *("--labels", str(planted.source.labels[0])),
+            *("--config", str(root / "challenge.toml"), "--out", str(root / "out")),
+        ]
+        started = time.perf_counter()
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ourselves
+        seconds = time.perf_counter() - started
+        assert done.returncode == 3, done.stderr
+        private = root / "out" / "private"
+        errors: dict[int, set[str]] = {}
+        for row in read(private / "label_problems.csv"):
+            errors.setdefault(int(row["row"]), set()).add(row["code"])
+        pairs = {
+            frozenset((row["source_isic_id_1"], row["source_isic_id_2"]))
+            for row in read(private / "duplicates.csv")
+        }
+        crossings = [r for r in read(private / "audit.csv") if r["kind"] == "split"]
+        result = {
+            "machine": machine_facts(),
+            "crops": planted.crops,
+            "patients": PATIENTS,
+            "seconds": round(seconds, 1),
+            "label_errors": compared(
+                {(row, code) for row, codes in planted.errors.items() for code in codes},
+                {(row, code) for row, codes in errors.items() for code in codes},
+            ),
+            "duplicate_pairs": compared(planted.duplicates, pairs),
+            "in_both_splits": {
+                r["property"].partition(" in ")[0]: int(r["count"]) for r in crossings
+            },
+        }
+    write_result("challenge_centres", result)
+    print(json.dumps(result, indent=1))
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def compared(planted: AbstractSet[object], found: AbstractSet[object]) -> dict[str, int]:
+    """How many were planted, found, missed, invented."""
+    return {
+        "planted": len(planted),
+        "found": len(planted & found),
+        "missed": len(planted - found),
+        "invented": len(found - planted),
+    }
+
+
+if __name__ == "__main__":
+    main()
