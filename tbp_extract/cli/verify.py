@@ -12,11 +12,16 @@ __all__ = ["verify"]
 @click.command()
 @click.argument("out", type=FOLDER)
 @click.option("--key", "key_path", type=FILE, help="Release key, if it is not in OUT/private.")
-def verify(out: Path, key_path: Path | None) -> int:
+@click.option("--dicom", is_flag=True, help="OUT is a folder of crops as DICOM (needs pydicom).")
+def verify(out: Path, key_path: Path | None, dicom: bool) -> int:
     """Check the release in OUT: hashes, counts, formats, privacy."""
+    from tbp_extract.verify import Failure, dicom_faults
     from tbp_extract.verify import verify as verify_release
 
-    failures = verify_release(out, key_path)
+    if dicom:
+        failures = tuple(Failure("dicom", sentence) for sentence in dicom_faults(out))
+    else:
+        failures = verify_release(out, key_path)
     for failure in failures:
         click.echo(f"{failure.check}: {failure.sentence}")
     click.echo(f"{len(failures)} failures" if failures else "the release passes all checks")
