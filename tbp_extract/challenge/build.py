@@ -18,6 +18,7 @@ from tbp_extract.challenge.crops import PoolCrops
 from tbp_extract.challenge.duplicates import DuplicatePairs, find_duplicates, group_pairs
 from tbp_extract.challenge.fates import Fate
 from tbp_extract.challenge.fingerprints import FileFacts, Fingerprints, fingerprint
+from tbp_extract.challenge.info_model import check_model
 from tbp_extract.challenge.label_rows import Problem
 from tbp_extract.challenge.labels import Labelling, join_labels
 from tbp_extract.challenge.pool import Pool, centre_names, merge_centres
@@ -109,6 +110,8 @@ def build_challenge(
         If a setting does not fit the releases.
     OutputError
         If the folder holds something else or cannot be written.
+    ReleaseError
+        If a row breaks the information model.
     """
     layout = ChallengeLayout(out)
     _check_apart(source, out)
@@ -162,6 +165,7 @@ def _choose(
     taken = np.flatnonzero(fate == Fate.TAKEN)
     rows = make_rows(pool, labels, taken, is_test[taken], config, key)
     _check_classes(rows)
+    check_model(rows.table)
     _LOG.info("patients shared out: %d crops take part", len(rows))
     place = np.searchsorted(compared, rows.crop)
     files = prints.files.take(place)

@@ -75,26 +75,25 @@ def join_labels(pool: Pool, rows: Sequence[LabelRow], config: LabelConfig) -> La
     ConfigError
         If a qualifying diagnosis is not known.
     """
-    return _Join(pool, config).run(rows)
+    return _Join(pool, rows, config).run()
 
 
 class _Join:
     """The state of one join."""
 
-    def __init__(self, pool: Pool, config: LabelConfig) -> None:
-        self.pool, self.config = pool, config
+    def __init__(self, pool: Pool, rows: Sequence[LabelRow], config: LabelConfig) -> None:
+        self.pool, self.rows, self.config = pool, rows, config
         self.qualifying = [_known(name) for name in config.qualifying]
         self.people = _People(pool)
-        self.lesions = _Lesions(pool, set())
+        self.lesions = _Lesions(pool, {row.get("lesion_id") for row in rows})
         self.problems: list[Problem] = []
         self.listed: set[int] = set()
         self.blocked: set[int] = set()
         self.doubtful: dict[int, np.datetime64] = {}
         self.claims: dict[int, list[Label]] = defaultdict(list)
 
-    def run(self, rows: Sequence[LabelRow]) -> Labelling:
-        self.lesions = _Lesions(self.pool, {row.get("lesion_id") for row in rows})
-        for row in rows:
+    def run(self) -> Labelling:
+        for row in self.rows:
             self._take(row)
         label = np.full(len(self.pool), -1, np.int32)
         fate = np.full(len(self.pool), Fate.PATIENT_NOT_LISTED, object)

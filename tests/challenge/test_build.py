@@ -5,7 +5,9 @@ import io
 import json
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,6 +24,7 @@ from tbp_extract.io.dataset import LesionDataset
 from tbp_extract.verify.hdf5 import read_shard
 from tests.centres import CENTRES, label, make_patient, write_centre, write_labels
 from tests.challenge.planted import SETTINGS, Planted, plant
+from tests.io.test_genuine_readers import READERS
 
 KEY = bytes(range(32)).hex()
 
@@ -137,7 +140,19 @@ def test_image_files_have_the_genuine_structure(out: Path) -> None:
         assert read_shard(out / "public" / f"{split}-image.hdf5").faults == ()
 
 
-def test_public_readers_read_the_files(out: Path) -> None:
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_public_readers_read_the_images(
+    out: Path, tmp_path: Path, reader: Callable[[Path], list[Any]]
+) -> None:
+    path = tmp_path / "train-image.hdf5"
+    shutil.copyfile(out / "public" / "train-image.hdf5", path)
+    with h5py.File(path, "r") as file:
+        expected = [np.array(Image.open(io.BytesIO(file[name][()]))) for name in file]
+    for image, wanted in zip(reader(path), expected, strict=True):
+        np.testing.assert_array_equal(image, wanted)
+
+
+def test_public_readers_read_images_with_their_rows(out: Path) -> None:
     path = out / "public" / "train-image.hdf5"
     frame = pd.read_csv(out / "public" / "train-metadata.csv", low_memory=False)
     with h5py.File(path, "r") as file:
