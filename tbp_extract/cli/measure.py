@@ -15,10 +15,16 @@ __all__ = ["measure"]
 @click.option(
     "--extent-mm", default=15.0, show_default=True, help="Side of every crop on the skin, mm."
 )
-def measure(source: Path, out: Path, extent_mm: float) -> int:
+@click.option(
+    "--patients",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV with isic_id and patient_id: fills the columns that tell of a lesion among its "
+    "patient's others. Where it has tbp_lv_location_simple, also those of the body part.",
+)
+def measure(source: Path, out: Path, extent_mm: float, patients: Path | None) -> int:
     """Measure crops that exist already: a shard, a release folder, or a folder of JPEG files."""
     from tbp_extract.pipeline.measure_crops import measure_crops
 
-    count = measure_crops(source, out, extent_mm=extent_mm)
+    count = measure_crops(source, out, extent_mm=extent_mm, patients=patients)
     click.echo(f"{count} crops measured: {out}")
     return 0

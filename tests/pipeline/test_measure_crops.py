@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tbp_extract.columns import RELEASED_COLUMNS
-from tbp_extract.errors import ConfigError, OutputError
+from tbp_extract.errors import ConfigError, OutputError, SourceError
 from tbp_extract.measure.existing import UNKNOWN_WITHOUT_MESH
 from tbp_extract.pipeline.measure_crops import measure_crops
 from tests.io.test_crops import write_jpegs
@@ -61,3 +61,42 @@ def test_an_extent_must_be_a_length(tmp_path: Path, extent_mm: float) -> None:
 def test_a_place_that_cannot_be_written_is_refused_before_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="--out: expected a file"):
         measure_crops(tmp_path, tmp_path / "no" / "table.csv", extent_mm=15.0)
+
+
+def test_a_table_of_patients_fills_the_context_patient_by_patient(tmp_path: Path) -> None:
+    names = [f"{k:02d}" for k in range(9)]
+    write_jpegs(tmp_path, {f"{name}.jpg": 33 + 2 * k for k, name in enumerate(names)})
+    owners = tmp_path / "owners.csv"
+    lines = [f"{name},{'b' if k % 3 else 'a'},Left Arm" for k, name in enumerate(names)]
+    owners.write_text(
+        "\n".join(["isic_id,patient_id,tbp_lv_location_simple", "zz,c,", *reversed(lines)])
+    )
+    measure_crops(tmp_path, tmp_path / "table.csv", extent_mm=15.0, patients=owners)
+    rows = rows_of(tmp_path / "table.csv")
+    assert [row["isic_id"] for row in rows] == names
+    assert [row["patient_id"] for row in rows] == list("abbabbabb")
+    assert [row["tbp_ex_lesion_count"] for row in rows] == list("366366366")
+    assert {row["tbp_lv_location_simple"] for row in rows} == {"Left Arm"}
+    # Nobody says where on the body they lie.
+    assert {row["tbp_ex_nearest_mm"] for row in rows} == {""}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("isic_id,owner\na,1\n", "expected a column patient_id"),
+        ("isic_id,patient_id\na,1\na,1\n", "each isic_id once"),
+        ("isic_id,patient_id\nb,1\n", "none for 1 of 1"),
+        ("isic_id,patient_id\na,\n", "a patient_id in row 2"),
+        ("", "--patients: "),
+    ],
+)
+def test_a_table_of_patients_that_cannot_be_used_is_refused(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    write_jpegs(tmp_path, {"a.jpg": 33})
+    (tmp_path / "owners.csv").write_text(text)
+    with pytest.raises(SourceError, match=sentence):
+        measure_crops(
+            tmp_path, tmp_path / "t.csv", extent_mm=15.0, patients=tmp_path / "owners.csv"
+        )
