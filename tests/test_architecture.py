@@ -27,7 +27,7 @@ BASE = {
     "jpeg",
 }
 PARTS = {"geometry", "crop", "measure", "gate", "deidentify", "detect", "io"}
-WHOLES = {"pipeline", "challenge", "report", "review", "phantom", "verify"}
+WHOLES = {"pipeline", "challenge", "report", "review", "phantom", "verify", "risk"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{unit: set() for unit in BASE},
@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": BASE | {"geometry", "detect"},
     **{unit: BASE | PARTS for unit in WHOLES},
     # These look at finished output only.
-    **{unit: BASE | {"io"} for unit in ("report", "review")},
+    **{unit: BASE | {"io"} for unit in ("report", "review", "risk")},
     # A gate that shared code with what it guards would share its faults.
     "verify": {"columns", "config", "errors", "kernels", "types"},
     "console": BASE | PARTS | WHOLES,

@@ -19,6 +19,7 @@ from tbp_extract.cli.challenge import challenge, score
 from tbp_extract.cli.common import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tbp_extract.cli.measure import measure
 from tbp_extract.cli.phantom import phantom
+from tbp_extract.cli.risk import risk
 from tbp_extract.cli.run import check, run
 from tbp_extract.cli.status import retry, status
 from tbp_extract.cli.verify import verify
@@ -33,7 +34,7 @@ def cli() -> None:
     """Standardised, de-identified lesion crops from 3D total-body photography."""
 
 
-for _command in (run, status, retry, check, verify, measure, phantom, challenge, score):
+for _command in (run, status, retry, check, verify, risk, measure, phantom, challenge, score):
     cli.add_command(_command)
 
 

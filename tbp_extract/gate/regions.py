@@ -25,11 +25,11 @@ EARS_DEG: Final = 128.0
 
 # In lengths of the trunk, shoulder line to crotch.
 NIPPLE_UP, NIPPLE_OUT = 0.67, 0.155
-NIPPLE_HALF_UP, NIPPLE_HALF_OUT = 0.045, 0.045
-APEX_UP, APEX_OUT, APEX_HALF = (0.5, 0.78), (0.06, 0.28), 0.04
-GENITAL_UP, GENITAL_OUT = (-0.06, 0.11), 0.075
-BELOW_UP, BELOW_OUT = -0.13, 0.05
-CLEFT_UP, CLEFT_OUT = (-0.04, 0.06), 0.05
+NIPPLE_HALF_UP, NIPPLE_HALF_OUT = 0.035, 0.035
+APEX_UP, APEX_OUT, APEX_HALF = (0.5, 0.78), (0.06, 0.28), 0.035
+GENITAL_UP, GENITAL_OUT = (-0.05, 0.08), 0.05
+BELOW_UP, BELOW_OUT = -0.11, 0.035
+CLEFT_UP, CLEFT_OUT = (-0.03, 0.05), 0.035
 
 APEX_RISE: Final = 0.02
 """A breast stands out so far beyond the breastbone."""

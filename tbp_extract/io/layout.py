@@ -58,6 +58,11 @@ class OutLayout:
         return self.private / "dropped.csv"
 
     @property
+    def risk(self) -> Path:
+        """What the release still tells, for the data officer."""
+        return self.private / "risk.md"
+
+    @property
     def lock(self) -> Path:
         """Held by the run that works here."""
         return self.private / "lock"
