@@ -17,6 +17,7 @@ import click
 from tbp_extract import __version__
 from tbp_extract.cli.challenge import challenge, score
 from tbp_extract.cli.common import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from tbp_extract.cli.forget import forget
 from tbp_extract.cli.measure import measure
 from tbp_extract.cli.phantom import phantom
 from tbp_extract.cli.risk import risk
@@ -34,7 +35,19 @@ def cli() -> None:
     """Standardised, de-identified lesion crops from 3D total-body photography."""
 
 
-for _command in (run, status, retry, check, verify, risk, measure, phantom, challenge, score):
+for _command in (
+    run,
+    status,
+    retry,
+    check,
+    verify,
+    risk,
+    forget,
+    measure,
+    phantom,
+    challenge,
+    score,
+):
     cli.add_command(_command)
 
 

@@ -29,6 +29,11 @@ RIM_MM: Final = 0.7
 LEAST_MM2: Final = 6.0
 """Less skin than this is not looked at: the share without cover says enough."""
 
+OUTER_SHARE: Final = 0.4
+"""Skin is looked for farther than this share of the crop's side from its centre."""
+
+LEAST_SKIN_PX: Final = 200
+
 HAIR_MM: Final = 0.4
 STROKE_MM: Final = 2.2
 LIGHTNESS_WEIGHT: Final = 0.7
@@ -58,7 +63,9 @@ PAPER_SHARE: Final = 0.02
 CLOTH: Final = 14.0
 CLOTH_GREY: Final = 0.45
 CLOTH_STEP: Final = 8.0
-CLOTH_BORDER_SHARE: Final = 0.06
+CLOTH_BORDER_SHARE: Final = 0.15
+"""Less is what a large lesion off the middle has; cloth along one side has a quarter."""
+
 BORDER_PX: Final = 4
 
 OFF_PALETTE: Final = 18.0
@@ -174,7 +181,7 @@ def _look(lab: NDArray[np.float32], covered: NDArray[np.bool_]) -> _Sight | None
     seen = cv2.erode(whole, _disc(RIM_MM)) > 0
     if seen.sum() < LEAST_MM2 * PX_PER_MM**2:
         return None
-    skin = np.median(lab[::2, ::2][seen[::2, ::2]], axis=0)
+    skin = _skin_colour(lab, seen)
     away = _away(lab, skin)
     away[~seen] = 0
     bare = _opened(away, HAIR_MM)
@@ -189,6 +196,18 @@ def _look(lab: NDArray[np.float32], covered: NDArray[np.bool_]) -> _Sight | None
         paper_share=_share(_is_paper(lab, skin), seen),
         cloth_share=_share(_is_cloth(lab, bare, skin), seen & _border(seen)),
     )
+
+
+def _skin_colour(lab: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Median far from the middle, where a lesion may fill most of the crop."""
+    outer = seen & _outside(len(lab))
+    return np.asarray(np.median(lab[outer if outer.sum() > LEAST_SKIN_PX else seen], axis=0))
+
+
+@lru_cache
+def _outside(side: int) -> NDArray[np.bool_]:
+    rows, columns = np.indices((side, side)) - 0.5 * (side - 1)
+    return np.asarray(np.hypot(rows, columns) > OUTER_SHARE * side)
 
 
 def _away(lab: NDArray[np.float32], skin: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -17,22 +17,25 @@ from tbp_extract.types import GateReason, Surface
 __all__ = ["region_reasons"]
 
 # Heights in the head, as shares of the way from the thinnest place of the neck to the crown.
-FACE_FROM, FACE_TO = 0.0, 0.76
-EARS_FROM, EARS_TO = 0.2, 0.74
+FACE_FROM, FACE_TO = 0.08, 0.67
+EARS_FROM, EARS_TO = 0.25, 0.64
 FACE_DEG: Final = 90.0
-EARS_DEG: Final = 128.0
+EARS_DEG: Final = 122.0
 """Azimuth from the front about the middle of the head."""
 
 # In lengths of the trunk, shoulder line to crotch.
 NIPPLE_UP, NIPPLE_OUT = 0.67, 0.155
 NIPPLE_HALF_UP, NIPPLE_HALF_OUT = 0.035, 0.035
-APEX_UP, APEX_OUT, APEX_HALF = (0.5, 0.78), (0.06, 0.28), 0.035
-GENITAL_UP, GENITAL_OUT = (-0.05, 0.08), 0.05
-BELOW_UP, BELOW_OUT = -0.11, 0.035
-CLEFT_UP, CLEFT_OUT = (-0.03, 0.05), 0.035
+APEX_UP, APEX_OUT, APEX_HALF = (0.5, 0.78), (0.06, 0.28), 0.045
+GENITAL_UP, GENITAL_OUT = (-0.05, 0.065), 0.042
+BELOW_UP, BELOW_OUT = -0.08, 0.03
+CLEFT_UP, CLEFT_OUT = (-0.03, 0.045), 0.03
 
 APEX_RISE: Final = 0.02
 """A breast stands out so far beyond the breastbone."""
+
+LEVEL: Final = 0.03
+"""Skin so little higher or lower is at the same height."""
 
 HAND_BY_HEIGHT: Final = 0.108
 TIP_BALL_MM: Final = 12.0
@@ -146,35 +149,43 @@ def _at_nipples(
     if trunk is None:
         return np.ones(len(points), np.bool_)
     (x, y, _), length = trunk
-    across, up = np.abs(points[:, 0] - x), points[:, 1] - y
-    out = (across - NIPPLE_OUT * length) / (NIPPLE_HALF_OUT * length + margin_mm)
-    high = (up - NIPPLE_UP * length) / (NIPPLE_HALF_UP * length + margin_mm)
-    near = np.hypot(out, high) < 1.0
-    for apex in _breast_apexes(surface, parts, frame, x, y, length):
-        near |= np.linalg.norm(points - apex, axis=1) < APEX_HALF * length + margin_mm
-    return np.asarray(near)
+    near = np.zeros(len(points), np.bool_)
+    for side in (1.0, -1.0):
+        apex = _breast_apex(surface, parts, frame, np.array((x, y)), side * length)
+        if apex is not None:
+            near |= np.linalg.norm(points - apex, axis=1) < APEX_HALF * length + margin_mm
+            continue
+        out = (side * (points[:, 0] - x) - NIPPLE_OUT * length) / (
+            NIPPLE_HALF_OUT * length + margin_mm
+        )
+        high = (points[:, 1] - y - NIPPLE_UP * length) / (NIPPLE_HALF_UP * length + margin_mm)
+        near |= np.hypot(out, high) < 1.0
+    return near
 
 
-def _breast_apexes(
-    surface: Surface, parts: BodyParts, frame: Frame, x: float, y: float, length: float
-) -> list[NDArray[np.float64]]:
-    """Foremost point of each breast that stands out."""
+def _breast_apex(
+    surface: Surface,
+    parts: BodyParts,
+    frame: Frame,
+    crotch_mm: NDArray[np.float64],
+    signed_length_mm: float,
+) -> NDArray[np.float64] | None:
+    """Foremost point of a breast that stands out; on the side that the sign of a length tells."""
+    length, side = abs(signed_length_mm), float(np.sign(signed_length_mm))
     torso = [k for k, name in enumerate(LOCATIONS) if name.startswith("Torso Front")]
     corners = np.unique(surface.faces[np.isin(parts.face_location, torso)])
     skin = _turned(surface.vertices_mm[corners], frame.yaw_deg)
-    across, up = (skin[:, 0] - x) / length, (skin[:, 1] - y) / length
+    across, up = ((skin[:, :2] - crotch_mm) / length).T
     band = (up > APEX_UP[0]) & (up < APEX_UP[1])
+    breast = skin[band & (side * across > APEX_OUT[0]) & (side * across < APEX_OUT[1])]
     middle = skin[band & (np.abs(across) < APEX_OUT[0])]
-    found = []
-    for side in (1.0, -1.0):
-        breast = skin[band & (side * across > APEX_OUT[0]) & (side * across < APEX_OUT[1])]
-        if not len(breast) or not len(middle):
-            continue
-        apex = breast[breast[:, 2].argmax()]
-        level = np.abs(middle[:, 1] - apex[1]) < 0.03 * length
-        if level.any() and apex[2] - middle[level, 2].max() > APEX_RISE * length:
-            found.append(apex)
-    return found
+    if not len(breast) or not len(middle):
+        return None
+    apex: NDArray[np.float64] = breast[breast[:, 2].argmax()]
+    level = np.abs(middle[:, 1] - apex[1]) < LEVEL * length
+    if not level.any() or apex[2] - middle[level, 2].max() < APEX_RISE * length:
+        return None
+    return apex
 
 
 def _at_genitals(points: NDArray[np.float64], frame: Frame, margin_mm: float) -> NDArray[np.bool_]:

@@ -58,6 +58,21 @@ class OutLayout:
         return self.private / "dropped.csv"
 
     @property
+    def review(self) -> Path:
+        """Crops that were held back, with reasons: what a reviewer copies and fills in."""
+        return self.private / "review.csv"
+
+    @property
+    def decisions(self) -> Path:
+        """What a reviewer said; only ever read."""
+        return self.private / "decisions.csv"
+
+    @property
+    def tombstones(self) -> Path:
+        """Keyed digests of patients who asked to be forgotten."""
+        return self.private / "forgotten"
+
+    @property
     def risk(self) -> Path:
         """What the release still tells, for the data officer."""
         return self.private / "risk.md"

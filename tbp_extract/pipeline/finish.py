@@ -22,9 +22,11 @@ from tbp_extract.io.manifest import (
     quarantined_scan,
 )
 from tbp_extract.io.records import Dropped, Quarantined, write_notes_table
+from tbp_extract.io.review import review_bytes
 from tbp_extract.io.scan_record import ScanRecord
 from tbp_extract.io.shards import shard_name
 from tbp_extract.io.tables import write_data_dictionary, write_linkage, write_metadata
+from tbp_extract.pipeline.hold import review_queue
 from tbp_extract.pipeline.plan import shard_count
 from tbp_extract.pipeline.work import Context, ShardDone, ShardTask
 
@@ -154,6 +156,7 @@ def _write_private(
         lambda isic_id: shard_name(shard_index(isic_id, shards)),
     )
     attached = {name: data for r in records for name, data in r.attachments.items()}
+    write_whole(layout.review, review_bytes(review_queue(attached)), mode=PRIVATE_FILE)
     if attached:
         make_private_folder(layout.attachments)
     if layout.attachments.is_dir():

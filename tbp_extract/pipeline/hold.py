@@ -15,7 +15,7 @@ from tbp_extract.gate import (
     region_reasons,
     skin_palette,
 )
-from tbp_extract.io.review import ReviewRow, review_bytes
+from tbp_extract.io.review import ReviewRow, parse_review, review_bytes
 from tbp_extract.measure.location import LOCATIONS, BodyParts
 from tbp_extract.types import (
     CropBatch,
@@ -26,10 +26,12 @@ from tbp_extract.types import (
     Surface,
 )
 
-__all__ = ["Flags", "Gate", "held_files"]
+__all__ = ["Flags", "Gate", "decisions_stand", "held_files", "review_queue"]
 
 Flags = Mapping[GateReason, NDArray[np.bool_]]
 """(N,) bool by reason."""
+
+LIST_SUFFIX = ".csv"
 
 HEAD = LOCATIONS.index("Head & Neck")
 
@@ -130,4 +132,19 @@ def held_files(
         for isic_id, jpeg in zip(ids, jpegs, strict=True)
         if isic_id in listed
     }
-    return {**crops, f"{scan}.csv": review_bytes(rows)}
+    return {**crops, f"{scan}{LIST_SUFFIX}": review_bytes(rows)}
+
+
+def review_queue(attachments: Mapping[str, bytes]) -> list[ReviewRow]:
+    """Read the lists that `held_files` made, of any number of scans."""
+    return [
+        row
+        for name, data in sorted(attachments.items())
+        if name.endswith(LIST_SUFFIX)
+        for row in parse_review(data)
+    ]
+
+
+def decisions_stand(attachments: Mapping[str, bytes], decisions: Mapping[str, Decision]) -> bool:
+    """Whether a finished scan followed the decisions that there are now."""
+    return all(decisions.get(row.isic_id) is row.decision for row in review_queue(attachments))

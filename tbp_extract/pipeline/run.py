@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tbp_extract.config import Config
-from tbp_extract.deidentify import keyed_fingerprint
+from tbp_extract.deidentify import keyed_fingerprint, tombstone
 from tbp_extract.errors import OutputError, TbpError
 from tbp_extract.io.claim import claimed
 from tbp_extract.io.code import code_fingerprint
@@ -24,8 +24,10 @@ from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.ledger import Ledger, ScanRow, ScanState, open_ledger
 from tbp_extract.io.lesions import check_mapping
 from tbp_extract.io.records import Quarantined
+from tbp_extract.io.review import read_decisions
 from tbp_extract.io.scan_record import read_scan_record
 from tbp_extract.io.source import read_source
+from tbp_extract.io.tombstones import read_tombstones
 from tbp_extract.pipeline.drive import Driver
 from tbp_extract.pipeline.find import settle_detector
 from tbp_extract.pipeline.finish import finish
@@ -34,6 +36,7 @@ from tbp_extract.pipeline.pool import InProcess, Pool, Workers
 from tbp_extract.pipeline.stop import StopRequest, stop_on_signals
 from tbp_extract.pipeline.survey import Survey, survey
 from tbp_extract.pipeline.work import Context, Outcome, ScanDone, ScanFailed, ShardDone, ShardTask
+from tbp_extract.types import ReleaseKey, ScanRef
 
 __all__ = ["Progress", "RunReport", "run", "worker_count"]
 
@@ -128,10 +131,20 @@ def run(
             _tell(progress, f"the run of {dead} ended without a word: going on where it stopped")
         for folder in (layout.release, layout.images, layout.work, layout.private, layout.records):
             sweep_leftovers(folder)
-        context = Context(config, given_key or read_or_make_key(layout.key), layout)
+        key = given_key or read_or_make_key(layout.key)
+        context = Context(config, key, layout, read_decisions(layout.decisions))
+        scans = _without_forgotten(scans, key, layout)
         with open_ledger(layout.ledger) as ledger:
             job = _Job(plan_scans(scans, config, context.key), context, ledger, stop, progress)
             return job.work_off(workers, rehash=rehash)
+
+
+def _without_forgotten(
+    scans: tuple[ScanRef, ...], key: ReleaseKey, layout: OutLayout
+) -> tuple[ScanRef, ...]:
+    """Leave out the scans of patients who asked for it."""
+    gone = read_tombstones(layout.tombstones)
+    return tuple(ref for ref in scans if not gone or tombstone(key, ref.patient_id) not in gone)
 
 
 def worker_count(config: Config) -> int:

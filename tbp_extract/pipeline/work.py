@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -23,7 +23,7 @@ from tbp_extract.io.shards import shard_image, shard_name
 from tbp_extract.io.tables import linkage_part, metadata_part
 from tbp_extract.pipeline.plan import ScanPlan
 from tbp_extract.pipeline.scan import ScanResult, process_scan
-from tbp_extract.types import ReleaseKey
+from tbp_extract.types import Decision, ReleaseKey
 
 __all__ = [
     "Context",
@@ -47,6 +47,9 @@ class Context:
     config: Config
     key: ReleaseKey
     layout: OutLayout
+
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    """Of the reviewer, on crops that were held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,11 @@ def _do_scan(plan: ScanPlan, context: Context) -> Outcome:
     started, folder = time.perf_counter(), ScanFolder(plan.ref.root, context.config.limits)
     with _listening() as said:
         try:
-            result = process_scan(plan.ref, context.config, context.key, folder=folder)
+            result = process_scan(
+                *(plan.ref, context.config, context.key),
+                folder=folder,
+                decisions=context.decisions,
+            )
             record = _record(plan, result, folder)
         except ScanError as error:
             quarantined = Quarantined(
