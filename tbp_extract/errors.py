@@ -93,6 +93,10 @@ class ScanReason(StrEnum):
     INTERNAL = "internal"
 
 
+_MOST_SHOWN = 500
+"""Characters of a file's name in the quarantine table."""
+
+
 class ScanError(TbpError):
     """One scan cannot be processed.
 
@@ -109,11 +113,18 @@ class ScanError(TbpError):
     def __init__(self, reason: ScanReason, message: str, *, file: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
-        self.file = file
+        self.file = None if file is None else _writable(file)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way back from a worker process."""
         return _rebuild_scan_error, (self.reason, str(self), self.file)
+
+
+def _writable(name: str) -> str:
+    """Make a name out of a foreign file fit for a table: whole letters, no controls, an end."""
+    start = name[:_MOST_SHOWN]
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in start)
+    return "".join(shown) + ("..." if len(name) > len(start) else "")
 
 
 def _rebuild_scan_error(reason: ScanReason, message: str, file: str | None) -> ScanError:

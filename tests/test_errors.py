@@ -29,3 +29,12 @@ def test_the_file_of_a_scan_error_stays_out_of_its_text() -> None:
 @pytest.mark.parametrize("reason", list(ScanReason))
 def test_reasons_are_plain_codes(reason: ScanReason) -> None:
     assert reason.value == reason.name.lower()
+
+
+def test_a_name_of_a_foreign_file_can_be_written_down() -> None:
+    """JSON may hold half a letter, and a name may have no end; the quarantine table is UTF-8."""
+    error = ScanError(ScanReason.TEXTURE_MISSING, "gone", file="a\ud800.png")
+    assert error.file == "a\\ud800.png"
+    long = ScanError(ScanReason.TEXTURE_MISSING, "gone", file="x" * 10**6)
+    assert long.file is not None
+    assert len(long.file) < 600

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from tbp_extract.config import LimitConfig
 from tbp_extract.errors import ScanError, ScanReason
 
-__all__ = ["FileKind", "InputFile", "ScanFolder", "join_name", "parent_name"]
+__all__ = ["FileKind", "InputFile", "ScanFolder", "is_text", "join_name", "parent_name"]
 
 FileKind = Literal["mesh", "texture", "material", "table"]
 _KINDS: tuple[FileKind, ...] = get_args(FileKind)
@@ -126,6 +126,8 @@ class ScanFolder:
             raise _outside(role, name)
         if not parts:
             raise ScanError(missing, f"{role} is missing: its name is empty", file=name)
+        if any(not is_text(part) for part in parts):
+            raise ScanError(missing, f"{role} is missing: its name is not UTF-8", file=name)
         key = "/".join((*base, *parts))
         self._inputs.setdefault(key, InputFile.absent())
         setting, limit = self._limit(kind)
@@ -232,6 +234,11 @@ def join_name(parent: str, name: str) -> str:
         return name
     parts = _parts(f"{parent}/{name}" if parent else name)
     return name if parts is None else "/".join(parts)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written down: half a letter cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def parent_name(name: str) -> str:

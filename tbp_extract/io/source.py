@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tbp_extract.columns import TILE_TYPES
 from tbp_extract.config import Config, ScanConfig
 from tbp_extract.errors import ScanError, ScanReason, SourceError
-from tbp_extract.io.folder import ScanFolder
+from tbp_extract.io.folder import ScanFolder, is_text
 from tbp_extract.io.magic import ARCHIVE_SUFFIXES, is_archive, packed
 from tbp_extract.io.scale import MM_PER_UNIT
 from tbp_extract.io.scan import MESH_SUFFIXES
@@ -128,7 +128,7 @@ def _find_meshes(source: Path) -> list[str]:
             _LOG.warning("%d archives beside meshes in SOURCE are not read", len(packs))
         at = Path(folder).relative_to(source)
         meshes += [(at / name).as_posix() for name in found or packs]
-    if any(not _is_text(mesh) for mesh in meshes):
+    if any(not is_text(mesh) for mesh in meshes):
         raise SourceError(
             "SOURCE holds a mesh or folder whose name is not UTF-8: expected names in UTF-8, "
             "rename it"
@@ -147,11 +147,6 @@ def _check_folders(folder: Path, names: list[str]) -> None:
             "SOURCE holds a folder that is a symbolic link: links are not followed, put the folder "
             f"itself there or list the scans in {SCAN_TABLE}"
         )
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name of the file system can be written down."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _name_scans(meshes: list[str], source: Path) -> list[str]:

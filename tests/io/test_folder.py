@@ -156,3 +156,10 @@ def test_names_are_joined_plainly() -> None:
     assert join_name("sub", "../../a.txt") == "../../a.txt"
     assert parent_name("x\\y/z.obj") == "x/y"
     assert parent_name("z.obj") == ""
+
+
+def test_half_a_letter_names_nothing(root: Path) -> None:
+    (root / os.fsdecode(b"\xfc.txt")).write_text("x")
+    with pytest.raises(ScanError, match="not UTF-8") as caught:
+        read(root, "\udcfc.txt")
+    assert caught.value.reason is ScanReason.MESH_MISSING
