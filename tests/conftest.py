@@ -1,27 +1,11 @@
-"""What all tests share: where real data lies, a kernel cache that is never stale."""
+"""What all tests share: where real data lies, a source of small scans."""
 
-import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def _kernel_hash() -> str:
-    digest = hashlib.sha256()
-    for path in sorted((ROOT / "tbp_extract" / "kernels").glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-# numba renews a cached kernel only when its own file changes; this one follows every kernel file.
-# It is set before any test module imports the package.
-os.environ.setdefault(
-    "NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"tbp_extract_numba_{_kernel_hash()}")
-)
 
 
 @pytest.fixture(scope="session")
