@@ -104,4 +104,4 @@ def reasons_of(features: NDArray[np.float32]) -> tuple[DropReason, ...]:
     out = np.full(len(features), DropReason.REJECTED, object)
     for reason, applies in reversed(tests):
         out[applies] = reason
-    return tuple(out.tolist())
+    return tuple(DropReason(word) for word in out)  # an array keeps words as plain text
