@@ -5,7 +5,9 @@ write, audit. Every crop ends with one `Fate`; crops are read one at a time and 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from tbp_extract.challenge.resolve import resolve_duplicates
 from tbp_extract.challenge.rows import Rows, make_rows
 from tbp_extract.challenge.selection import PatientFigures, patient_figures, select
 from tbp_extract.challenge.splits import TEST, SplitInput, share_out
-from tbp_extract.challenge.write import write_challenge
+from tbp_extract.challenge.write import write_challenge, write_problems
 from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.errors import OutputError, SourceError
 from tbp_extract.io.centres import read_centre
@@ -133,9 +135,11 @@ def build_challenge(
     with claimed(layout.lock):
         prepare(layout)
         key = given or read_or_make_key(layout.key)
-        with PoolCrops(pool) as crops:
+        with closing(PoolCrops(pool)) as crops:
             _LOG.info("releases merged: %d crops of %d centres", len(pool), len(pool.centres))
             labels = join_labels(pool, rows, config.labels)
+            # First of all, so that it is there to be read should the rest fail for it.
+            write_problems(labels, layout)
             made = _choose(pool, labels, earlier, crops, config, key)
             write_challenge(made, crops, layout, config)
             _LOG.info("files written")
@@ -164,7 +168,7 @@ def _choose(
     is_test = _share_out(fate, pool, labels, group, config, key)
     taken = np.flatnonzero(fate == Fate.TAKEN)
     rows = make_rows(pool, labels, taken, is_test[taken], config, key)
-    _check_classes(rows)
+    _check_classes(rows, labels)
     check_model(rows.table)
     _LOG.info("patients shared out: %d crops take part", len(rows))
     place = np.searchsorted(compared, rows.crop)
@@ -278,11 +282,13 @@ def _strata(pool: Pool, labels: Labelling, taken: NDArray[np.int64]) -> list[str
     ]
 
 
-def _check_classes(rows: Rows) -> None:
+def _check_classes(rows: Rows, labels: Labelling) -> None:
     if not len(rows):
+        counts = Counter(str(problem.code) for problem in labels.problems)
+        told = ", ".join(f"{count} {code}" for code, count in sorted(counts.items())) or "none"
         raise SourceError(
             "no crop takes part: expected labels whose record numbers and tags are those of the "
-            "releases"
+            f"releases; label rows that were not used: {told} (see private/label_problems.csv)"
         )
     target = rows.table["target"].to_numpy()
     for test, split in ((False, "training"), (True, "test")):

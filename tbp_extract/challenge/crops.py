@@ -1,7 +1,6 @@
 """The pixels of a pool: read from the releases' shards when they are asked for."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ CACHE_BYTES: Final = 1 << 18
 
 
 class PoolCrops:
-    """Crops by their place in a pool.
+    """Crops by their place in a pool; to be closed.
 
     Raises
     ------
@@ -37,17 +36,6 @@ class PoolCrops:
         if missing:
             self.close()
             raise SourceError(f"expected a crop for every row, got {missing} rows without one")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all files."""

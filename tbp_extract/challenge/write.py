@@ -7,6 +7,7 @@ from tbp_extract.challenge import reports
 from tbp_extract.challenge.card import card
 from tbp_extract.challenge.crops import PoolCrops
 from tbp_extract.challenge.exports import write_exports
+from tbp_extract.challenge.labels import Labelling
 from tbp_extract.challenge.plots import selection_plot
 from tbp_extract.config.challenge import ChallengeConfig
 from tbp_extract.io.challenge_files import (
@@ -20,7 +21,7 @@ from tbp_extract.io.image_file import write_image_file
 if TYPE_CHECKING:
     from tbp_extract.challenge.build import Challenge
 
-__all__ = ["challenge_counts", "write_challenge"]
+__all__ = ["challenge_counts", "write_challenge", "write_problems"]
 
 
 def write_challenge(
@@ -39,6 +40,18 @@ def write_challenge(
     _write_private_tables(made, layout)
     _write_cards(made, layout, config)
     write_challenge_manifest(layout, config.model_dump(mode="json"), challenge_counts(made))
+
+
+def write_problems(labels: Labelling, layout: ChallengeLayout) -> None:
+    """Write the rows of the label tables that were not used as they stand.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full.
+    """
+    table = reports.problem_table(labels.problems)
+    write_table(layout.private / "label_problems.csv", table, private=True)
 
 
 def challenge_counts(made: "Challenge") -> dict[str, Any]:
@@ -85,7 +98,6 @@ def _write_private_tables(made: "Challenge", layout: ChallengeLayout) -> None:
         "test-clinical": rows.clinical(test=True),
         "linkage": reports.linkage_table(pool, labels, rows),
         "fates": reports.fate_table(pool, made.fate, rows),
-        "label_problems": reports.problem_table(labels.problems),
         "duplicates": reports.pair_table(pool, labels, made.pairs, made.compared, rows),
         "selection": reports.selection_table(made.before, made.after),
         "audit": reports.audit_table(made.audit),

@@ -394,3 +394,14 @@ def test_an_empty_class_is_said_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no malignant lesion"):
         build_challenge(ChallengeSource((centre,), (labels,)), tmp_path / "out", ChallengeConfig())
     assert not (tmp_path / "out" / "public" / "manifest.json").exists()
+
+
+def test_labels_of_other_people_are_said_and_listed(tmp_path: Path) -> None:
+    visits = make_patient("7", seed=7, visits=1, lesions=3)
+    centre = write_centre(tmp_path / "centre", visits, attribution="Hospital of Basel")
+    rows = [label("8", 1, visits[0].day, "nevus"), label("9", 1, visits[0].day, "melanoma")]
+    source = ChallengeSource((centre,), (write_labels(tmp_path / "lesion.csv", rows),))
+    with pytest.raises(SourceError, match=r"no crop takes part.*2 patient_unknown"):
+        build_challenge(source, tmp_path / "out", ChallengeConfig())
+    listed = read(tmp_path / "out" / "private" / "label_problems.csv")
+    assert [row["mrn"] for row in listed] == ["8", "9"]
