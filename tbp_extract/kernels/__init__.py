@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -18,12 +18,13 @@ def kernel(function: F) -> F:
     Every helper that a kernel calls stands in the kernel's own file, so that one file can be read
     and tested by itself.
     """
-    usual = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_folder(usual))
+    settings: Any = numba.config  # its values are set as it loads: no type checker sees them
+    usual = settings.CACHE_DIR
+    settings.CACHE_DIR = str(_cache_folder(usual))
     try:
         return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     finally:
-        numba.config.CACHE_DIR = usual
+        settings.CACHE_DIR = usual
 
 
 @functools.cache
