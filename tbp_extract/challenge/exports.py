@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from tbp_extract.challenge.crops import PoolCrops
 from tbp_extract.challenge.keyed import digest
 from tbp_extract.config.challenge import ChallengeConfig
-from tbp_extract.io.challenge_files import ChallengeLayout, write_jpegs, write_table
+from tbp_extract.io.challenge_files import ChallengeLayout, write_single_files, write_table
 from tbp_extract.io.dicom import DicomFacts, dicom_bytes
 from tbp_extract.io.files import PRIVATE_FOLDER, make_private_folder
 
@@ -42,10 +42,10 @@ def write_exports(
     for test, split in ((False, "train"), (True, "test")):
         if config.files.jpegs:
             folder = layout.public / f"{split}-image" / "image"
-            write_jpegs(folder, made.rows.images(crops, test=test))
+            write_single_files(folder, made.rows.images(crops, test=test))
         if config.files.dicom:
             folder = layout.public / f"{split}-dicom"
-            write_jpegs(folder, _dicom(made, crops, test=test), ".dcm")
+            write_single_files(folder, _dicom(made, crops, test=test), ".dcm")
     if config.files.archive:
         _write_archive(made, crops, layout)
 
@@ -70,7 +70,7 @@ def _write_archive(made: "Challenge", crops: PoolCrops, layout: ChallengeLayout)
     make_private_folder(layout.archive)
     write_table(layout.archive / "metadata.csv", archive_table(made), private=True)
     images = (pair for test in (False, True) for pair in made.rows.images(crops, test=test))
-    write_jpegs(layout.archive / "images", images)
+    write_single_files(layout.archive / "images", images)
     (layout.archive / "images").chmod(PRIVATE_FOLDER)
 
 

@@ -33,7 +33,7 @@ __all__ = [
     "check_place",
     "prepare",
     "write_challenge_manifest",
-    "write_jpegs",
+    "write_single_files",
     "write_table",
 ]
 
@@ -142,7 +142,9 @@ def write_table(path: Path, table: pa.Table, *, private: bool) -> None:
         write_csv(table, file)
 
 
-def write_jpegs(folder: Path, crops: Iterable[tuple[str, bytes]], ending: str = ".jpg") -> None:
+def write_single_files(
+    folder: Path, crops: Iterable[tuple[str, bytes]], ending: str = ".jpg"
+) -> None:
     """Write one file a crop; the folder appears when all are there.
 
     Raises

@@ -10,13 +10,13 @@ from tbp_extract.jpeg import decode_jpeg, encode_jpeg
 from tests.releases import image_of, make_jpegs, make_pixels, make_release
 
 
-def write_jpegs(folder: Path, sizes_px: dict[str, int]) -> None:
+def write_single_files(folder: Path, sizes_px: dict[str, int]) -> None:
     for name, size_px in sizes_px.items():
         (folder / name).write_bytes(make_jpegs(1, size_px, seed=size_px)[0])
 
 
 def test_files_come_in_groups_of_one_size_with_their_places(tmp_path: Path) -> None:
-    write_jpegs(tmp_path, {"b.jpg": 33, "a.JPEG": 41, "c.jpg": 33, "d.jpg": 33})
+    write_single_files(tmp_path, {"b.jpg": 33, "a.JPEG": 41, "c.jpg": 33, "d.jpg": 33})
     (tmp_path / "notes.txt").write_text("no crop")
     with CropReader(tmp_path) as reader:
         assert reader.ids == ("a", "b", "c", "d")
@@ -49,7 +49,7 @@ def test_a_folder_without_crops_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_jpeg_is_told_by_its_place_and_not_by_its_name(tmp_path: Path) -> None:
-    write_jpegs(tmp_path, {"a.jpg": 33, "c.jpg": 33})
+    write_single_files(tmp_path, {"a.jpg": 33, "c.jpg": 33})
     (tmp_path / "jane.jpg").write_text("not a picture")
     with CropReader(tmp_path) as reader, pytest.raises(SourceError, match="crop 3 of 3") as caught:
         list(reader.groups(10**6))
@@ -70,6 +70,6 @@ def test_a_truncated_crop_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_that_differ_in_their_ending_only_are_refused(tmp_path: Path) -> None:
-    write_jpegs(tmp_path, {"a.jpg": 33, "a.jpeg": 33})
+    write_single_files(tmp_path, {"a.jpg": 33, "a.jpeg": 33})
     with pytest.raises(SourceError, match="different names"):
         CropReader(tmp_path)

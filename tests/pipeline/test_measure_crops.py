@@ -8,7 +8,7 @@ from tbp_extract.columns import RELEASED_COLUMNS
 from tbp_extract.errors import ConfigError, OutputError, SourceError
 from tbp_extract.measure.existing import UNKNOWN_WITHOUT_MESH
 from tbp_extract.pipeline.measure_crops import measure_crops
-from tests.io.test_crops import write_jpegs
+from tests.io.test_crops import write_single_files
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -32,7 +32,7 @@ def test_genuine_crops_get_a_row_each(data: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_crop_alone_does_not_tell_is_empty(tmp_path: Path) -> None:
-    write_jpegs(tmp_path, {"a.jpg": 133, "b.jpg": 99})
+    write_single_files(tmp_path, {"a.jpg": 133, "b.jpg": 99})
     measure_crops(tmp_path, tmp_path / "table.csv", extent_mm=15.0)
     for row in rows_of(tmp_path / "table.csv"):
         for name in UNKNOWN_WITHOUT_MESH:
@@ -43,7 +43,7 @@ def test_what_a_crop_alone_does_not_tell_is_empty(tmp_path: Path) -> None:
 
 def test_rows_follow_the_names_whatever_the_sizes(tmp_path: Path) -> None:
     sizes = {f"{k:02d}.jpg": int(s) for k, s in enumerate(np.tile([133, 41, 99], 4))}
-    write_jpegs(tmp_path, sizes)
+    write_single_files(tmp_path, sizes)
     assert measure_crops(tmp_path, tmp_path / "table.csv", extent_mm=10.0) == 12
     rows = rows_of(tmp_path / "table.csv")
     assert [row["isic_id"] for row in rows] == [f"{k:02d}" for k in range(12)]
@@ -53,7 +53,7 @@ def test_rows_follow_the_names_whatever_the_sizes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("extent_mm", [0.0, -15.0, float("nan"), float("inf")])
 def test_an_extent_must_be_a_length(tmp_path: Path, extent_mm: float) -> None:
-    write_jpegs(tmp_path, {"a.jpg": 33})
+    write_single_files(tmp_path, {"a.jpg": 33})
     with pytest.raises(ConfigError, match="--extent-mm: expected a length above 0"):
         measure_crops(tmp_path, tmp_path / "table.csv", extent_mm=extent_mm)
 
@@ -65,7 +65,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_work(tmp_path: Path) -
 
 def test_a_table_of_patients_fills_the_context_patient_by_patient(tmp_path: Path) -> None:
     names = [f"{k:02d}" for k in range(9)]
-    write_jpegs(tmp_path, {f"{name}.jpg": 33 + 2 * k for k, name in enumerate(names)})
+    write_single_files(tmp_path, {f"{name}.jpg": 33 + 2 * k for k, name in enumerate(names)})
     owners = tmp_path / "owners.csv"
     lines = [f"{name},{'b' if k % 3 else 'a'},Left Arm" for k, name in enumerate(names)]
     owners.write_text(
@@ -94,7 +94,7 @@ def test_a_table_of_patients_fills_the_context_patient_by_patient(tmp_path: Path
 def test_a_table_of_patients_that_cannot_be_used_is_refused(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
-    write_jpegs(tmp_path, {"a.jpg": 33})
+    write_single_files(tmp_path, {"a.jpg": 33})
     (tmp_path / "owners.csv").write_text(text)
     with pytest.raises(SourceError, match=sentence):
         measure_crops(
