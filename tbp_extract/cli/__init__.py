@@ -6,6 +6,7 @@ Exit codes: 0 complete; 1 a check failed or nothing was produced; 2 bad argument
 Everything heavy is imported inside the commands, so that ``--help`` answers at once.
 """
 
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ def _stop(signum: int, frame: FrameType | None) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line, by default on the program's own arguments, and exit with its code."""
     signal.signal(signal.SIGTERM, _stop)
+    # A core file would hold a patient's pixels, wherever the system puts it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
         code = cli(arguments, standalone_mode=False)
     except click.ClickException as error:
