@@ -1,6 +1,6 @@
 """Sensitivity and precision of the built-in detector on bodies with planted lesions.
 
-    python -m benchmarks.detection [--half test] [--rounds 2] [--lesions 300] [--crops FOLDER]
+    python -m benchmarks.detection [--half test] [--rounds 1] [--lesions 300] [--crops FOLDER]
 
 Lesions of 1 to 12 mm, drawn and photographed, are planted below the chin of real bodies whose skin
 was enlarged four times; the detector looks at them with its defaults, with the steps of a
@@ -43,7 +43,10 @@ from tbp_extract.measure.location import LOCATIONS, label_body_parts, simple_loc
 from tbp_extract.phantom.hair import Hair
 from tbp_extract.types import Scan, Surface
 
-CARRIED: dict[str, tuple[tuple[float, float, float], ...]] = {}
+CARRIED: dict[str, tuple[tuple[float, float, float], ...]] = {
+    # A brown mark of 5 mm on the left upper arm.
+    "mh_female_middleage_asian": ((183.0, 1148.0, -2.0),),
+}
 """Places (mm) of marks on the bare skins of the ``test`` half that a reader would count."""
 
 CARRIED_MM = 4.0
@@ -79,7 +82,7 @@ def main() -> None:
     """Plant, detect, score; print and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=("tune", "test"), default="test")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--lesions", type=int, default=300)
     parser.add_argument("--crops", type=Path, help="gets pictures of false finds and misses")
     options = parser.parse_args()
@@ -96,13 +99,13 @@ def looked_at(half: Half, rounds: int, lesions: int, crops: Path | None) -> Iter
         bare = bare_body(name)
         surface = build_surface(bare)
         yield look(name, "bare", bare, surface, None, crops)
-        hairy = with_hair(bare, surface, Hair(), seed=number)
+        hairy = with_hair(bare, surface, Hair(), seed=12 + number)
         yield look(name, "bare, hair", hairy, surface, None, crops)
         for turn in range(rounds):
-            seed = 1000 + 100 * number + 10 * turn
+            seed = 10 + number + 100 * turn
             planted, plants = plant(bare, surface, photos, count=lesions, seed=seed)
             yield look(name, "planted", planted, surface, plants, crops)
-            planted = with_hair(planted, surface, Hair(), seed=seed + 5)
+            planted = with_hair(planted, surface, Hair(), seed=seed + 2)
             yield look(name, "planted, hair", planted, surface, plants, crops)
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.train_detector [--rows FILE] [--write]
 
 Data: the spots that the first stage finds on the ``tune`` half of the real bodies (bare, planted,
-with hair, and in two darker tones made by filtering their light) and on two made bodies, very
-light and dark, planted with drawn lesions and with every other lesion photograph. A spot on a
+with hair, and in two darker tones made by filtering their light) and on four made bodies from very
+light to dark, planted with drawn lesions and with every other lesion photograph. A spot on a
 planted lesion is a lesion, one elsewhere is none; spots on rims, and what the skins themselves
 carry that looks like a lesion (`CARRIED`, looked at one by one), are left out. Nothing of the
 ``test`` half is seen. ``--write`` puts the forest into the package;
@@ -42,7 +42,7 @@ from tbp_extract.types import Scan, Surface
 TONES = {"brown": (0.50, 0.40, 0.33), "darker": (0.30, 0.20, 0.15)}
 """Shares of red, green and blue light that are left of a light skin's."""
 
-MADE = ((Tone.DARK, 0.1), (Tone.VERY_LIGHT, 0.3))
+MADE = ((Tone.DARK, 0.1), (Tone.BROWN, 0.1), (Tone.VERY_LIGHT, 0.3), (Tone.TAN, 0.2))
 """Bodies of our own: tone and share of freckles."""
 
 LESIONS = 300
@@ -106,8 +106,9 @@ def scenes() -> Iterator[tuple[int, str, Scan, Surface, Plants | None]]:
         yield number, name, bare, surface, None
         hairy, plants = plant(bare, surface, photos, count=LESIONS, seed=10 + number, hair=Hair())
         yield number, name, hairy, surface, plants
-        planted, plants = plant(bare, surface, photos, count=LESIONS, seed=200 + number)
-        yield number, name, planted, surface, plants
+        for seed in (10, 200):
+            planted, plants = plant(bare, surface, photos, count=LESIONS, seed=seed + number)
+            yield number, name, planted, surface, plants
         for seed, factor in enumerate(TONES.values(), 300):
             dim = toned(bare, factor)
             yield number, name, dim, surface, None
