@@ -1,5 +1,7 @@
 """The built-in detector on small scans whose spots are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,9 @@ from tbp_extract.detect.blob import Blob
 from tbp_extract.geometry import build_surface
 from tbp_extract.testing import check_detector, sample_scans
 from tbp_extract.types import EmptyReason
+
+PX_PER_MM = 4.0
+"""Of the page of `sample_scans`."""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +31,22 @@ def test_spots_on_a_limb_are_found_once_each_with_their_size(blob: Blob) -> None
     assert len(sizes) >= 20
     assert sizes.min() > 2.4
     assert sizes.max() < 8.8
+
+
+@pytest.mark.parametrize("apart_mm", [3.0, 4.0])
+def test_two_lesions_side_by_side_stay_two(blob: Blob, apart_mm: float) -> None:
+    scan = sample_scans()["a limb of one colour"]
+    page = scan.atlas[0].copy()
+    rows, cols = np.indices(page.shape[:2]) / PX_PER_MM
+    for col in (60.0, 60.0 + apart_mm):
+        away = np.hypot(rows - 80.0, cols - col) - 1.1
+        share = np.clip(0.5 - away * PX_PER_MM, 0.0, 1.0)[..., None]
+        page = np.rint(page * (1.0 - 0.5 * share)).astype(np.uint8)
+    pair = replace(scan, atlas=(page,))
+    found = blob.detect(pair, build_surface(pair)).candidates
+    assert len(found) == 2
+    # Drawn 2.2 mm wide, on a page of four texels a mm.
+    np.testing.assert_allclose(found.diameter_mm, 2.2, atol=0.35)
 
 
 @pytest.mark.parametrize(
