@@ -10,16 +10,14 @@ from tbp_extract.kernels import kernel
 # Thirds of a pixel from the outline, between which its two sides are looked at: two to five
 # pixels, 0.3 to 0.7 mm on the raster of 7.3 px/mm, beyond the reach of an edge's blur.
 _BAND_NEAR, _BAND_FAR = 6, 14
-# Below this share of the peak an outline lies only where it is clear of skin's scatter, by so many
-# standard deviations, and either sharp, within so many pixels, or plain to see, by so many CIELAB
-# units. Fringes and mottling are not; the pale part of a lesion is. Share and units were set by
-# three genuine rows and by experts' masks.
-_OF_PEAK, _CLEAR_SD, _SHARP_PX, _PLAIN_LAB = 0.55, 3.0, 3.0, 7.0
+# The outline does not lie below half of the peak, unless it is clear of skin by so many standard
+# deviations: nearer to skin, fringes and mottling cannot be told apart.
+_OF_PEAK, _CLEAR_SD = 0.5, 3.0
 # An edge 0.3 mm wide, seen at 9 px/mm and smoothed once, falls as a logistic of this scale.
 _BLUR_PX = 0.8
-# The foot of an edge is followed down to this share of its height, and so many CIELAB units, and
-# until the region has become larger by this factor.
-_FOOT_SHARE, _FOOT_LAB, _FOOT_GROWTH = 0.15, 3.0, 1.15
+# The foot of an edge is followed down to this share of its height, and until the region has
+# become larger by this factor.
+_FOOT_SHARE, _FOOT_GROWTH = 0.15, 1.15
 # What is narrower than this share of the greatest width is a spur, up to 3.3 px (0.9 mm across).
 _SPUR_SHARE, _SPUR_MOST = 0.45, 10
 # Levels further below the first one are never chosen.
@@ -230,13 +228,6 @@ def _peak(
     return most
 
 
-@kernel
-def _edge_width(area: NDArray[np.float64], level: int) -> float:
-    """Way from three quarters to one quarter of an edge whose middle is at a level, in pixels."""
-    low, high = level // 2, min(level + level // 2, area.shape[0] - 1)
-    return math.sqrt(area[low] / math.pi) - math.sqrt(area[high] / math.pi)
-
-
 # The radius of the region at a level, less that of a sharp edge that is blurred as much, is where
 # the level would lie without the blur: the same for all levels of a sharp edge, farther out for
 # the lower levels of one that fades. The outline goes to the farthest.
@@ -247,12 +238,11 @@ def foot_level(
     lowest: int,
     outer: float,  # contrast outside of the edge
     noise: float,
-    unit: float,
     steps: int,
 ) -> int:
     """Level at the foot of an edge."""
     height = 2.0 * (level / steps - outer)
-    least = max(_FOOT_SHARE, 2.0 * noise / height, _FOOT_LAB / (unit * height))
+    least = max(_FOOT_SHARE, 2.0 * noise / height)
     farthest = math.sqrt(area[level] / math.pi)
     for k in range(level - 1, lowest - 1, -1):
         share = (k / steps - outer) / height
@@ -273,7 +263,6 @@ def _settle(
     join: NDArray[np.int16],  # (R, C)
     area: NDArray[np.float64],  # (K + 2,)
     noise: float,
-    unit: float,
     level: int,
     lowest: int,
     steps: int,
@@ -297,13 +286,11 @@ def _settle(
         before, level = level, min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
         if level == before:
             break
-    sure = _OF_PEAK * _peak(contrast, join, level)
-    if _edge_width(area, level) < _SHARP_PX or level * unit > _PLAIN_LAB * steps:
-        sure = min(sure, _CLEAR_SD * noise)
+    sure = min(_OF_PEAK * _peak(contrast, join, level), _CLEAR_SD * noise)
     level = max(level, int(sure * steps + 0.5))
     # A neighbour in the outer band must not make the edge look low.
     outer = min(outer, 0.3 * level / steps) if outer == outer else 0.0
-    return foot_level(area, level, lowest, outer, noise, unit, steps)
+    return foot_level(area, level, lowest, outer, noise, steps)
 
 
 # The outline runs half a pixel before the first pixel of the other side.
@@ -332,7 +319,6 @@ def outline(
     area: NDArray[np.float64],  # (N, K + 2)
     rim: NDArray[np.float64],  # (N, K + 2)
     noise: NDArray[np.float64],  # (N,)
-    unit: NDArray[np.float64],  # (N,) difference of core and skin in CIELAB
     steps: int,
     least_px: int,
     spur_px: int,
@@ -360,7 +346,7 @@ def outline(
         part, opened = np.empty(field.shape, np.bool_), np.empty(field.shape, np.bool_)
         depth, inward = np.empty(field.shape, np.int16), np.empty(field.shape, np.int16)
         level = _settle(
-            field, level_of, area[n], noise[n], unit[n], first_level[n], lowest, steps,
+            field, level_of, area[n], noise[n], first_level[n], lowest, steps,
             line, stack, work, inward, depth, part,
         )  # fmt: skip
         if area[n, level] < least_px:

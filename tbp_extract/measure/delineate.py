@@ -159,10 +159,10 @@ def delineate(batch: CropBatch) -> Outlines:
     6. Steps 3 to 5 are done on a grid half as fine, then once more on the raster, with skin and
        core as the first outline gives them.
     7. The threshold moves to midway between the medians inside and outside of the edge, which a
-       soft edge does not shift. Below 0.55 of the region's peak it lies only where it is clear of
-       skin by three standard deviations and the edge is sharp or plain to see; and where an edge
-       fades more slowly than a blurred sharp one it goes outward to the foot, as far as a seventh
-       of the area. Streaks narrower than 0.45 of the lesion's width, and than 0.9 mm, are cut off.
+       soft edge does not shift. Below half of the region's peak it lies only where it is clear of
+       skin by three standard deviations; and where an edge fades more slowly than a blurred sharp
+       one it goes outward to the foot, as far as a seventh of the area. Streaks narrower than 0.45
+       of the lesion's width, and than 0.9 mm, are cut off.
     8. Where nothing is found the corners are tried for skin: a lesion may fill the window.
 
     References
@@ -302,8 +302,8 @@ def _outline(image: Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
     threshold, rim = np.empty(len(core)), np.empty(len(core))
     edge.outline(
         field.contrast, field.join, field.box, field.level, field.area, field.rim, field.noise,
-        np.linalg.norm(field.core_lab, axis=1), LEVELS, round(LEAST_AREA_MM2 / _STEP_MM**2),
-        SPUR_PX, _STEP_MM, mask, away_mm, threshold, rim,
+        LEVELS, round(LEAST_AREA_MM2 / _STEP_MM**2), SPUR_PX, _STEP_MM,
+        mask, away_mm, threshold, rim,
     )  # fmt: skip
     share = np.empty(core.shape, np.float32)
     shape.soften(field.contrast, mask, away_mm, SOFT_PX * _STEP_MM, threshold, share)

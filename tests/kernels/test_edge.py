@@ -39,7 +39,7 @@ def test_outline_measures_distances_on_both_sides() -> None:
     away, threshold, rim = np.empty((1, 61, 61), np.float32), np.empty(1), np.empty(1)
     noise = np.array([0.05])
     edge.outline(
-        contrast, join, box, level, area, at_rim, noise, np.array([20.0]), 40, 20, 2, 0.3,
+        contrast, join, box, level, area, at_rim, noise, 40, 20, 2, 0.3,
         mask, away, threshold, rim,
     )  # fmt: skip
     shape.soften(contrast, mask, away, 0.27, threshold, share)
@@ -63,8 +63,8 @@ def areas(scale_px: float, radius_px: float = 12.0) -> NDArray[np.float64]:
 
 
 def test_a_sharp_edge_has_no_foot_and_a_soft_one_is_followed_outward() -> None:
-    sharp = edge.foot_level(areas(0.6), 20, 1, 0.0, 0.02, 30.0, 40)
-    soft = edge.foot_level(areas(2.0), 20, 1, 0.0, 0.02, 30.0, 40)
+    sharp = edge.foot_level(areas(0.6), 20, 1, 0.0, 0.02, 40)
+    soft = edge.foot_level(areas(2.0), 20, 1, 0.0, 0.02, 40)
     assert sharp == 20
     assert soft < 20
     # Never by more than a seventh of the area, one level apart.
@@ -72,6 +72,4 @@ def test_a_sharp_edge_has_no_foot_and_a_soft_one_is_followed_outward() -> None:
 
 
 def test_the_foot_stays_clear_of_the_scatter_of_skin() -> None:
-    assert edge.foot_level(areas(2.0), 20, 1, 0.0, 0.25, 30.0, 40) == 20
-    # What cannot be seen is no foot: two CIELAB units at half height.
-    assert edge.foot_level(areas(2.0), 20, 1, 0.0, 0.02, 4.0, 40) == 20
+    assert edge.foot_level(areas(2.0), 20, 1, 0.0, 0.25, 40) == 20
