@@ -17,6 +17,7 @@ import resource
 import shutil
 import tempfile
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -99,7 +100,10 @@ def _run_in_child(source: Path, out: Path, key: Path, file_bytes: int | None) ->
     process = multiprocessing.get_context("fork").Process(
         target=_child, args=(source, out, key, file_bytes)
     )
-    process.start()
+    with warnings.catch_warnings():
+        # Idle threads of libraries are no harm to the child: they restart theirs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
     process.join(300)
     return process.exitcode if process.exitcode is not None else -1
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import cv2
@@ -112,7 +113,10 @@ class ForkedRun:
 
     def __init__(self, source: Path, out: Path, key: Path, *, workers: int) -> None:
         self._code: int | None = None
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            # Idle threads of libraries are no harm to the child: they restart theirs.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
         if self.pid == 0:
             # Whatever happens, the child never returns into the caller.
             code = 1

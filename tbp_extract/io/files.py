@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -20,6 +20,7 @@ __all__ = [
     "open_whole",
     "sha256_file",
     "sweep_leftovers",
+    "sync_files",
     "sync_folder",
     "write_whole",
 ]
@@ -38,7 +39,7 @@ LEFTOVER_PATTERN: Final = ".*.part"
 
 
 @contextmanager
-def open_whole(path: Path, *, mode: int = PUBLIC_FILE) -> Iterator[BinaryIO]:
+def open_whole(path: Path, *, mode: int = PUBLIC_FILE, flush: bool = True) -> Iterator[BinaryIO]:
     """Write a file beside its place; on leaving it is flushed to disk and renamed.
 
     Parameters
@@ -47,6 +48,9 @@ def open_whole(path: Path, *, mode: int = PUBLIC_FILE) -> Iterator[BinaryIO]:
         Final place. A file that is there is replaced in one step.
     mode : int
         Permissions, before the umask.
+    flush : bool
+        Without it a power cut may lose the file or leave it torn: only for files that are known
+        by their hash and can be made again.
 
     Yields
     ------
@@ -63,9 +67,11 @@ def open_whole(path: Path, *, mode: int = PUBLIC_FILE) -> Iterator[BinaryIO]:
         with _create(part, mode) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
         part.replace(path)
-        sync_folder(path.parent)
+        if flush:
+            sync_folder(path.parent)
     except OSError as error:
         # The system's own message would name the path.
         raise OutputError(f"cannot write to the output folder: {error.strerror}") from None
@@ -74,7 +80,7 @@ def open_whole(path: Path, *, mode: int = PUBLIC_FILE) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE) -> None:
+def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE, flush: bool = True) -> None:
     """Write a file whole or not at all.
 
     Raises
@@ -82,7 +88,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE) -> None:
     OutputError
         As `open_whole`.
     """
-    with open_whole(path, mode=mode) as file:
+    with open_whole(path, mode=mode, flush=flush) as file:
         file.write(data)
 
 
@@ -99,6 +105,29 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """Flush files to disk that were written without, and the folders they lie in.
+
+    Raises
+    ------
+    OutputError
+        If one is gone or the disk is full.
+    """
+    folders = set()
+    try:
+        for path in paths:
+            folders.add(path.parent)
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        for folder in folders:
+            sync_folder(folder)
+    except OSError as error:
+        raise OutputError(f"cannot write to the output folder: {error.strerror}") from None
 
 
 def make_private_folder(folder: Path) -> None:

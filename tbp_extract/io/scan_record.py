@@ -81,13 +81,19 @@ def crop_list(ids: list[str], jpegs: tuple[bytes, ...]) -> tuple[Crop, ...]:
 def write_scan(layout: OutLayout, record: ScanRecord, jpegs: tuple[bytes, ...]) -> None:
     """Write a finished scan: its crops, then its record.
 
+    Neither is flushed to disk: waiting for that would take as long as a small scan. After a power
+    cut the hashes tell which of the last scans are to be done again.
+
     Raises
     ------
     OutputError
         If the disk is full.
     """
-    write_whole(layout.crops(record.scan), b"".join(jpegs), mode=PRIVATE_FILE)
-    write_whole(layout.record(record.scan), _record_bytes(record), mode=PRIVATE_FILE)
+    for path, data in (
+        (layout.crops(record.scan), b"".join(jpegs)),
+        (layout.record(record.scan), _record_bytes(record)),
+    ):
+        write_whole(path, data, mode=PRIVATE_FILE, flush=False)
 
 
 def read_scan_record(path: Path) -> ScanRecord:

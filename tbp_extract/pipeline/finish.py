@@ -11,6 +11,7 @@ from tbp_extract.io.files import (
     PRIVATE_FILE,
     level_times,
     make_private_folder,
+    sync_files,
     sync_folder,
     write_whole,
 )
@@ -82,6 +83,7 @@ def finish(
         _move_shards([made[k] for k in range(shards)], layout)
         write_metadata([record.rows for record in records], layout.release)
         write_data_dictionary(layout.release)
+        sync_files(layout.record(record.scan) for record in records)
         files = hash_release(layout.release)
         _check_shards(made.values(), files)
         write_whole(layout.manifest, manifest_bytes(files, entries, context.config))
