@@ -5,12 +5,15 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import regrid
 
-__all__ = ["rgb_to_lab"]
+__all__ = ["Y_WEIGHTS", "cube_root", "linear_light", "rgb_to_lab"]
+
+Y_WEIGHTS = (0.212671, 0.715160, 0.072169)
+"""Shares of linear red, green and blue in luminance."""
 
 _TO_XYZ = np.array(
     (
         (0.412453, 0.357580, 0.180423),
-        (0.212671, 0.715160, 0.072169),
+        Y_WEIGHTS,
         (0.019334, 0.119193, 0.950227),
     )
 )
@@ -48,14 +51,21 @@ def rgb_to_lab(rgb: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float
     return out.reshape(rgb.shape)
 
 
+def linear_light(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear light of sRGB levels in 0..1."""
+    return np.asarray(np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4))
+
+
+def cube_root(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """CIELAB's f: the cube root, a line near 0."""
+    return np.asarray(np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16.0 / 116.0))
+
+
 def _linear_table() -> NDArray[np.float32]:
     level = np.arange(255 * _LEVEL_STEPS + 1) / (255.0 * _LEVEL_STEPS)
-    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
-    return np.asarray(linear, np.float32)
+    return linear_light(level).astype(np.float32)
 
 
 def _root_table() -> NDArray[np.float32]:
     # White lies above 1 by rounding: one step more.
-    ratio = np.arange(_ROOT_STEPS + 2) / _ROOT_STEPS
-    root = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16.0 / 116.0)
-    return np.asarray(root, np.float32)
+    return cube_root(np.arange(_ROOT_STEPS + 2) / _ROOT_STEPS).astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.kernels import quality as kernels
+from tbp_extract.measure.lab import Y_WEIGHTS, cube_root, linear_light
 from tbp_extract.types import CropBatch, CropFrames
 
 __all__ = ["border_zone", "crop_quality"]
@@ -43,7 +44,6 @@ HAIR_PROBES: Final = 11
 
 _Y_STEPS = 1 << 14
 _LIGHT_UNITS = 64
-_Y_WEIGHTS = (0.2126729, 0.7151522, 0.0721750)
 
 
 def crop_quality(batch: CropBatch) -> dict[str, NDArray[Any]]:
@@ -138,11 +138,9 @@ class _LightTable:
 
 @functools.cache
 def _light_table() -> _LightTable:
-    byte = np.arange(256) / 255.0
-    linear = np.where(byte <= 0.04045, byte / 12.92, ((byte + 0.055) / 1.055) ** 2.4)
-    weights = np.array(_Y_WEIGHTS) / sum(_Y_WEIGHTS)
-    y = np.arange(_Y_STEPS) / (_Y_STEPS - 1)
-    lightness = np.where(y > (6 / 29) ** 3, 116 * np.cbrt(y) - 16, y * (29 / 3) ** 3)
+    linear = linear_light(np.arange(256) / 255.0)
+    weights = np.array(Y_WEIGHTS)
+    lightness = np.maximum(116.0 * cube_root(np.arange(_Y_STEPS) / (_Y_STEPS - 1)) - 16.0, 0.0)
     inverse = np.concatenate(([0.0], 255.0 / np.arange(1, 256)))
     return _LightTable(
         share=(linear[:, None] * weights * (_Y_STEPS - 1)).astype(np.float32),
