@@ -46,6 +46,6 @@ def _fate(folder: Path, odd: Odd) -> str:
 @pytest.mark.parametrize("target", TARGETS)
 def test_mutants_neither_crash_nor_load_wrongly(target: str) -> None:
     with mmap.mmap(-1, 8) as state:
-        result = run(target, 7, 0, 150, state)
+        result = run(target, 7, 0, 100, state)
     assert result["finds"] == []
     assert result["slowest_s"] < 10

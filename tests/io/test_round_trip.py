@@ -22,7 +22,7 @@ from tests.io.test_gltf import Builder
 
 # A file is read in milliseconds, but kernels may be compiled on the way.
 FEW = settings(
-    max_examples=120, deadline=None, derandomize=True,
+    max_examples=60, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 
