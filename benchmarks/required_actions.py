@@ -246,14 +246,22 @@ def _removed(
         for axis in "xyz":
             place = f"{axis} {scan_id} {lesion_id}"
             texts[place] = ("remove exact place", lesion[axis])
-    guises = make_guises({name: [text] for name, (_, text) in texts.items()}, "", in_noise=False)
-    files = [path for path in (out / "release").rglob("*") if path.is_file()]
-    content = b"\n".join(path.name.encode() + path.read_bytes() for path in files)
-    if as_if != "released":
-        content = b"" if as_if == "deleted" else "\n".join(t for _, t in texts.values()).encode()
-    found = search(content, guises)
+    found = set() if as_if == "deleted" else set(texts)
+    if as_if == "released":
+        found = _found_in(out / "release", {name: [text] for name, (_, text) in texts.items()})
     for name, (kind, _) in texts.items():
         yield kind, name not in found
+
+
+def _found_in(release: Path, values: Mapping[str, list[str]]) -> set[str]:
+    """Seek values in all files, among pixels only in guises that do not occur there by chance."""
+    in_text, in_noise = (make_guises(values, "", in_noise=noise) for noise in (False, True))
+    found: set[str] = set()
+    for path in release.rglob("*"):
+        if path.is_file():
+            guises = in_noise if path.suffix in (".hdf5", ".parquet") else in_text
+            found |= search(path.name.encode() + b"\n" + path.read_bytes(), guises)
+    return found
 
 
 def _images(
