@@ -111,13 +111,16 @@ def make_guises(values: Mapping[str, Iterable[str]], own_words: str, *, in_noise
 def _guises(value: str, kind: str, *, few: bool) -> Iterator[_Guise]:
     text = value.strip()
     plain = text.encode("utf-8", "surrogateescape")
-    is_number = text.isdecimal()
-    is_word = not is_number and len(text) < MIN_LOOSE_CHARACTERS
     for form in _spellings(text, few=few):
-        yield _Guise(form.lower(), kind, is_word, is_number)
+        is_word = not _is_number(form) and len(text) < MIN_LOOSE_CHARACTERS
+        yield _Guise(form.lower(), kind, is_word, _is_number(form))
     for form in _encodings(text, plain, few=few):
         if len(form) >= MIN_ENCODED_CHARACTERS:
-            yield _Guise(form.lower(), kind, is_word=False, is_number=False)
+            yield _Guise(form.lower(), kind, is_word=False, is_number=_is_number(form))
+
+
+def _is_number(form: bytes) -> bool:
+    return form.lstrip(b"-").replace(b".", b"").isdigit()
 
 
 def _spellings(text: str, *, few: bool) -> set[bytes]:

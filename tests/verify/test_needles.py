@@ -68,6 +68,14 @@ def test_short_values_count_only_as_words_and_numbers_only_as_numbers() -> None:
     assert search(b"vannadium annal", guises) == set()
 
 
+def test_a_number_without_its_separators_is_a_number_still() -> None:
+    guises = make_guises({"place": {"12.345678"}, "mrn": {"12-345-67"}}, OWN, in_noise=False)
+    assert search(b"1,12.345678,2", guises) == {"place"}
+    assert search(b"1,12345678,2", guises) == {"place"}
+    assert search(b"id 1234567", guises) == {"mrn"}
+    assert search(b"0.9123456784,0.12345678,912.3456789", guises) == set()
+
+
 def test_words_of_the_format_itself_tell_nothing() -> None:
     assert not is_telling("outside", OWN)
     assert not is_telling("abc", OWN)
