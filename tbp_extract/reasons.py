@@ -43,6 +43,21 @@ class DropReason(StrEnum):
     BELOW_SCORE = "below_score"
     """By a classifier that was shown its crop."""
 
+    # Tiles that a vendor's software has cut.
+    TILE_MISSING = "tile_missing"
+    """The table names a file that is not there."""
+
+    TILE_UNLISTED = "tile_unlisted"
+    """A file that no row of the table names."""
+
+    TILE_REPEATED = "tile_repeated"
+    """A second row, or a second file, of the same lesion."""
+
+    TILE_UNREADABLE = "tile_unreadable"
+    TILE_NOT_SQUARE = "tile_not_square"
+    TILE_SIZE = "tile_size"
+    """Another number of pixels than the table states, or fewer or more than a crop can have."""
+
     REJECTED = "rejected"
     """By a detector that has no closer word for it."""
 

@@ -97,6 +97,13 @@ class ScanRef:
     attribution: str | None = None
     copyright_license: str | None = None
 
+    tiles: str | None = None
+    """Folder of a capture in a vendor's tile export, relative to ``root``: there is no mesh, and
+    ``mesh`` is empty. Private."""
+
+    is_listed: bool = True
+    """Whether the source's table has a row for it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:

@@ -137,6 +137,34 @@ class ScanFolder:
         self._inputs[key] = seen._replace(sha256=hashlib.sha256(data).hexdigest())
         return data
 
+    def names(self, place: str) -> list[str]:
+        """Sorted names in a folder without hidden ones; none where there is no such folder.
+
+        The folder counts as asked for: what appears in it or goes later is noticed.
+
+        Raises
+        ------
+        ScanError
+            ``PATH_OUTSIDE_SCAN`` for a folder outside of ``root`` or behind a symbolic link.
+        """
+        parts = _parts(place)
+        if not parts:
+            raise _outside("a folder", place)
+        key = "/".join(parts)
+        path = self.root
+        self._inputs[key] = InputFile.absent()
+        for part in parts:
+            path = path / part
+            if path.is_symlink():
+                raise _linked("a folder", place)
+        try:
+            self._inputs[key] = InputFile.of(path.stat())
+            return sorted(e.name for e in path.iterdir() if not e.name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise ScanError(_ANY, "a folder cannot be read", file=place) from error
+
     def _limit(self, kind: FileKind | None) -> tuple[str, int]:
         settings = [f"{kind}_bytes"] if kind else [f"{known}_bytes" for known in _KINDS]
         setting = max(settings, key=lambda name: int(getattr(self.limits, name)))
@@ -212,16 +240,20 @@ def _check_entry(
         raise ScanError(missing, f"{role} is missing", file=name)
     mode = os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
-        raise ScanError(
-            ScanReason.PATH_OUTSIDE_SCAN,
-            f"{role} is reached over a symbolic link: links below SOURCE are not followed, put the "
-            "file itself there",
-            file=name,
-        )
+        raise _linked(role, name)
     if last and not stat.S_ISREG(mode):
         raise ScanError(missing, f"{role} is not a regular file", file=name)
     if not last and not stat.S_ISDIR(mode):
         raise ScanError(missing, f"{role} is missing", file=name)
+
+
+def _linked(role: str, name: str) -> ScanError:
+    return ScanError(
+        ScanReason.PATH_OUTSIDE_SCAN,
+        f"{role} is reached over a symbolic link: links below SOURCE are not followed, put the "
+        "file itself there",
+        file=name,
+    )
 
 
 def join_name(parent: str, name: str) -> str:

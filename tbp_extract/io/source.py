@@ -16,6 +16,7 @@ from tbp_extract.io.magic import ARCHIVE_SUFFIXES, is_archive, packed
 from tbp_extract.io.scale import MM_PER_UNIT
 from tbp_extract.io.scan import MESH_SUFFIXES
 from tbp_extract.io.text_table import TableError, TextTable, parse_table
+from tbp_extract.io.tile_source import PATIENT_TABLE, read_tile_source
 from tbp_extract.types import ScanRef
 
 __all__ = ["LESION_LIST", "SCAN_COLUMNS", "SCAN_TABLE", "read_source"]
@@ -24,7 +25,6 @@ _LOG = logging.getLogger(__name__)
 
 SCAN_TABLE = "scans.csv"
 LESION_LIST = "lesions.csv"
-_VENDOR_TABLE = "patients.csv"
 
 _REQUIRED = ("scan_id", "patient_id", "mesh")
 _AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
@@ -54,7 +54,8 @@ def read_source(source: Path, config: Config | None = None) -> tuple[ScanRef, ..
     ----------
     source : Path
         A folder with ``scans.csv``, or one below which every mesh is a scan named by its folder
-        and a ``lesions.csv`` beside it is its list.
+        and a ``lesions.csv`` beside it is its list, or a vendor's tile export with
+        ``patients.csv``.
     config : Config, optional
         The axes of what the table leaves open.
 
@@ -74,11 +75,8 @@ def read_source(source: Path, config: Config | None = None) -> tuple[ScanRef, ..
     folder = ScanFolder(source, config.limits)
     if os.path.lexists(source / SCAN_TABLE):
         return _read_table(folder, config)
-    if (source / _VENDOR_TABLE).is_file():
-        raise SourceError(
-            "SOURCE is a vendor tile export (patients.csv): this version reads meshes only, listed "
-            f"in {SCAN_TABLE} or found below the folder"
-        )
+    if os.path.lexists(source / PATIENT_TABLE):
+        return read_tile_source(folder, config)
     return _find_scans(source)
 
 

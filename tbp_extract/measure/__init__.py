@@ -16,7 +16,7 @@ from tbp_extract.measure.shape import measure_shape
 from tbp_extract.measure.skin import skin_tone
 from tbp_extract.types import Candidates, CandidateSource, CropBatch, LesionTable
 
-__all__ = ["add_context", "measure_lesions"]
+__all__ = ["add_context", "first_known", "measure_lesions"]
 
 _TOGETHER = 16
 
@@ -49,7 +49,7 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
     )
     columns["tbp_ex_delineation"][filled] = Delineation.CLIPPED
     columns |= {
-        "clin_size_long_diam_mm": _first_known(diameter, columns["clin_size_long_diam_mm"]),
+        "clin_size_long_diam_mm": first_known(diameter, columns["clin_size_long_diam_mm"]),
         **_given(candidates.extra, index, columns),
     }
     check_names(columns)
@@ -105,7 +105,7 @@ def _given(
     # A list may carry coordinates of its own; the place on the skin is the one that holds.
     ours = {"tbp_lv_x", "tbp_lv_y", "tbp_lv_z"}
     return {
-        name: _first_known(values[index], measured.get(name))
+        name: first_known(values[index], measured.get(name))
         for name, values in extra.items()
         if name.startswith("tbp_lv_") and name not in ours
     }
@@ -117,8 +117,8 @@ def _given_diameter(candidates: Candidates) -> NDArray[np.float64]:
     return np.where(given, candidates.diameter_mm, np.nan).astype(np.float64)
 
 
-def _first_known(given: NDArray[Any], measured: NDArray[Any] | None) -> NDArray[Any]:
-    """Values as given; where a number is missing, what was measured."""
+def first_known(given: NDArray[Any], measured: NDArray[Any] | None) -> NDArray[Any]:
+    """Take values as given; where a number is missing, what was measured."""
     if measured is None or given.dtype.kind != "f":
         return given
     return np.where(np.isnan(given), measured, given)

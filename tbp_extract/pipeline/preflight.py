@@ -1,5 +1,6 @@
 """Look through a source before a run: what would be read, what is wrong."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import check_mapping
 from tbp_extract.io.scan import read_scan
 from tbp_extract.io.source import read_source
+from tbp_extract.io.tiles import VendorTiles, read_tiles
 from tbp_extract.pipeline.find import detector_name, find_lesions, settle_detector
 from tbp_extract.types import ScanRef
 
@@ -62,6 +64,8 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
 
 def _summary(ref: ScanRef, config: Config) -> str:
     folder = ScanFolder(ref.root, config.limits)
+    if ref.tiles is not None:
+        return _tiles_summary(read_tiles(ref, folder=folder))
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)
     found = find_lesions(ref, scan, surface, config, folder)
@@ -72,4 +76,17 @@ def _summary(ref: ScanRef, config: Config) -> str:
     return (
         f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}, "
         f"{len(found.candidates)} lesions by '{detector_name(ref, config)}'{drops}{why}"
+    )
+
+
+def _tiles_summary(tiles: VendorTiles) -> str:
+    sizes = [len(pixels) for pixels in tiles.pixels]
+    across = f" of {min(sizes)} to {max(sizes)} px" if sizes else ""
+    matches = Counter(tiles.extra["tag_match"].tolist())
+    dropped = Counter(map(str, tiles.drops.reason))
+    tags = ", ".join(f"{count} {match}" for match, count in sorted(matches.items()))
+    drops = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
+    return (
+        f"{len(tiles)} tiles{across}{f' ({tags})' if tags else ''}"
+        f"{f', would be dropped: {drops}' if drops else ''}"
     )

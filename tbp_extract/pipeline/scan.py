@@ -3,9 +3,8 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,50 +25,24 @@ from tbp_extract.measure.location import BodyParts, add_locations, label_body_pa
 from tbp_extract.measure.place import add_places
 from tbp_extract.pipeline.find import find_lesions
 from tbp_extract.pipeline.hold import Flags, Gate, held_files
+from tbp_extract.pipeline.result import ScanResult
+from tbp_extract.pipeline.tiles import process_tiles
 from tbp_extract.types import (
     Candidates,
     CropBatch,
     CropFrames,
     Decision,
     DropReason,
-    Drops,
-    EmptyReason,
     LesionTable,
-    Release,
     ReleaseKey,
     Scan,
     ScanRef,
     Surface,
 )
 
-__all__ = ["ScanResult", "process_scan"]
+__all__ = ["process_scan"]
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ScanResult:
-    """What one scan gave."""
-
-    release: Release
-
-    linkage: Mapping[str, NDArray[Any]]
-    """Private rows by column of ``LINKAGE_COLUMNS``."""
-
-    drops: Drops
-    """Candidates that are not in the release."""
-
-    empty: EmptyReason | None
-    """Why the scan has no lesion to export, where it has none."""
-
-    found: int
-    """Candidates that the list or the detectors gave, counted before anything was left out."""
-
-    tags: Mapping[str, int] = field(default_factory=dict)
-    """Exported lesions by how a tag and a find met, where tags stand beside a detector."""
-
-    attachments: Mapping[str, bytes] = field(default_factory=dict)
-    """Files for the private side, by name; they never reach the release."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +96,8 @@ def process_scan(
     ReleaseError
         If something private would leave.
     """
+    if ref.tiles is not None:
+        return process_tiles(ref, config, key, folder=folder, decisions=decisions)
     name = scan_pseudonym(key, ref.scan_id)
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)

@@ -22,7 +22,8 @@ from tbp_extract.io.scan_record import ScanRecord, crop_list, write_scan
 from tbp_extract.io.shards import shard_image, shard_name
 from tbp_extract.io.tables import linkage_part, metadata_part
 from tbp_extract.pipeline.plan import ScanPlan
-from tbp_extract.pipeline.scan import ScanResult, process_scan
+from tbp_extract.pipeline.result import ScanResult
+from tbp_extract.pipeline.scan import process_scan
 from tbp_extract.types import Decision, ReleaseKey
 
 __all__ = [

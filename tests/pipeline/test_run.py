@@ -16,8 +16,9 @@ from tbp_extract.errors import OutputError, ReleaseError
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.measure.location import simple_location
+from tbp_extract.pipeline.result import ScanResult
 from tbp_extract.pipeline.run import Progress, run
-from tbp_extract.pipeline.scan import ScanResult, process_scan
+from tbp_extract.pipeline.scan import process_scan
 from tbp_extract.pipeline.work import Outcome, ScanDone, ShardDone
 from tbp_extract.types import ReleaseKey, ScanRef
 from tbp_extract.verify import verify
