@@ -184,7 +184,7 @@ def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"neither scans\.csv nor a mesh"):
         read_source(tmp_path)
     (tmp_path / "patients.csv").write_text("Patient ID\n")
-    with pytest.raises(SourceError, match="vendor tile export"):
+    with pytest.raises(SourceError, match="lacks the column mrn, capture id"):
         read_source(tmp_path)
 
 
