@@ -192,7 +192,7 @@ def _count(subject: Subject, number: int) -> dict[str, Counter[str]]:
             frames, origin_mm=_jittered(frames.origin_mm, frames.axes, subject, number)
         )
         batch = extract_crops(scan, surface, frames, projection="orthographic")
-        flags = gate.flag(batch)
+        flags = {**gate.zones(frames), **gate.looks(batch)}
         for row, index in enumerate(frames.candidate):
             label = subject.label[index]
             if label == "lesion":

@@ -50,31 +50,28 @@ class Gate:
         """Make the gate for a scan."""
         return cls(surface, body, skin_palette(scan, surface), config.gate)
 
-    def flag(self, batch: CropBatch) -> Flags:
-        """Tell what about each crop of a batch may identify the person."""
-        frames = batch.frames
-        regions = region_reasons(
+    def zones(self, frames: CropFrames) -> Flags:
+        """Tell which crops lie where they identify the person."""
+        return region_reasons(
             self.surface,
             self.body,
             face=frames.face,
             position_mm=frames.origin_mm,
             extent_mm=frames.extent_mm,
         )
-        looks = appearance_reasons(
+
+    def looks(self, batch: CropBatch) -> Flags:
+        """Tell which crops of a batch show what is not skin."""
+        return appearance_reasons(
             batch,
             self.palette,
-            head=self.body.face_location[frames.face] == HEAD,
+            head=self.body.face_location[batch.frames.face] == HEAD,
             max_uncovered_share=self.config.max_uncovered_share,
         )
-        nothing = np.zeros(len(batch), np.bool_)
-        return {
-            reason: regions.get(reason, nothing) | looks.get(reason, nothing)
-            for reason in (*regions, *looks)
-        }
 
     def judge(
         self,
-        flags: Flags,
+        looks: Flags,
         frames: CropFrames,
         ids: Sequence[str],
         decisions: Mapping[str, Decision],
@@ -83,7 +80,7 @@ class Gate:
 
         Parameters
         ----------
-        flags : mapping
+        looks : mapping
             Of all batches together.
         frames : CropFrames
             N crops.
@@ -92,6 +89,7 @@ class Gate:
         decisions : mapping
             The reviewer's, by id.
         """
+        flags = {**self.zones(frames), **looks}
         said = [decisions.get(isic_id) for isic_id in ids]
         first = judge(flags, self.config, said)
         if self.config.stitched == "allow":

@@ -52,14 +52,14 @@ class _Crops:
     frames: CropFrames
     table: LesionTable
     jpegs: tuple[bytes, ...]
-    flags: Flags
+    looks: Flags
 
     def chosen(self, rows: NDArray[np.integer]) -> "_Crops":
         return _Crops(
             frames=_frames_at(self.frames, rows),
             table=LesionTable({name: v[rows] for name, v in self.table.columns.items()}),
             jpegs=tuple(self.jpegs[row] for row in rows),
-            flags={reason: held[rows] for reason, held in self.flags.items()},
+            looks={reason: held[rows] for reason, held in self.looks.items()},
         )
 
 
@@ -110,7 +110,7 @@ def process_scan(
     ids = [
         lesion_pseudonym(key, ref.scan_id, candidates.lesion_id[i]) for i in crops.frames.candidate
     ]
-    verdicts = gate.judge(crops.flags, crops.frames, ids, decisions)
+    verdicts = gate.judge(crops.looks, crops.frames, ids, decisions)
     found = drop(found, _reasons(len(candidates), crops.frames.candidate, verdicts), surface)
     attachments = held_files(name, ids, crops.jpegs, verdicts)
     crops = crops.chosen(np.flatnonzero([verdict.drop is None for verdict in verdicts]))
@@ -182,12 +182,12 @@ def _encode(candidates: Candidates, batch: CropBatch, gate: Gate, config: Config
     centre = batch.frames.size_px // 2
     kept = np.flatnonzero(batch.covered[:, centre, centre])
     table = add_locations(measure_lesions(candidates, batch), gate.body, batch.frames.face)
-    flags = gate.flag(batch)
+    looks = gate.looks(batch)
     return _Crops(
         frames=_frames_at(batch.frames, kept),
         table=LesionTable({name: values[kept] for name, values in table.columns.items()}),
         jpegs=tuple(encode_jpeg(batch.pixels[row], config.jpeg) for row in kept),
-        flags={reason: rows[kept] for reason, rows in flags.items()},
+        looks={reason: rows[kept] for reason, rows in looks.items()},
     )
 
 
@@ -205,7 +205,7 @@ def _joined(parts: Sequence[_Crops]) -> _Crops:
         ),
         table=LesionTable({n: np.concatenate([p.table.columns[n] for p in parts]) for n in names}),
         jpegs=tuple(jpeg for part in parts for jpeg in part.jpegs),
-        flags={r: np.concatenate([p.flags[r] for p in parts]) for r in parts[0].flags},
+        looks={r: np.concatenate([p.looks[r] for p in parts]) for r in parts[0].looks},
     )
 
 
