@@ -20,16 +20,16 @@ __all__ = ["region_reasons"]
 FACE_FROM, FACE_TO = 0.08, 0.67
 EARS_FROM, EARS_TO = 0.25, 0.64
 FACE_DEG: Final = 90.0
-EARS_DEG: Final = 122.0
+EARS_DEG: Final = 119.0
 """Azimuth from the front about the middle of the head."""
 
 # In lengths of the trunk, shoulder line to crotch.
 NIPPLE_UP, NIPPLE_OUT = 0.67, 0.155
 NIPPLE_HALF_UP, NIPPLE_HALF_OUT = 0.035, 0.035
 APEX_UP, APEX_OUT, APEX_HALF = (0.5, 0.78), (0.06, 0.28), 0.045
-GENITAL_UP, GENITAL_OUT = (-0.05, 0.07), 0.05
+GENITAL_UP, GENITAL_OUT = (-0.05, 0.065), 0.047
 BELOW_UP, BELOW_OUT = -0.08, 0.03
-CLEFT_UP, CLEFT_OUT = (-0.03, 0.05), 0.035
+CLEFT_UP, CLEFT_OUT = (-0.03, 0.048), 0.034
 
 APEX_RISE: Final = 0.02
 """A breast stands out so far beyond the breastbone."""
