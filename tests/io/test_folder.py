@@ -29,7 +29,8 @@ def refusal(root: Path, name: str, within: str = "") -> ScanError:
         read(root, name, within)
     assert str(caught.value).startswith("the file")
     assert str(root) not in str(caught.value)
-    assert caught.value.file == name
+    # As a table can hold it.
+    assert caught.value.file == name.replace("\0", "\\x00")
     return caught.value
 
 
