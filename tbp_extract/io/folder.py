@@ -71,6 +71,7 @@ class ScanFolder:
         self.root = root
         self.limits = limits
         self._inputs: dict[str, InputFile] = {}
+        self._listings = _Listings()
 
     @property
     def inputs(self) -> dict[str, InputFile]:
@@ -191,6 +192,8 @@ class ScanFolder:
             handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
             for k, part in enumerate(parts):
                 last = k == len(parts) - 1
+                if part not in self._listings.of(handle):
+                    raise ScanError(missing, f"{role} is missing", file=name)
                 _check_entry(handle, part, last=last, role=role, name=name, missing=missing)
                 kind = os.O_NONBLOCK if last else os.O_DIRECTORY
                 inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=handle)
@@ -227,17 +230,57 @@ class ScanFolder:
 
 _ANY = ScanReason.MESH_MISSING
 
+_SETTLED_NS = 3_000_000_000
+"""A folder changed less than this before it was listed may change again under the same time: file
+systems count in steps of up to two seconds."""
+
+
+class _Stamp(NamedTuple):
+    """Tells a state of a folder from all others."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class _Listings:
+    """Names in open folders, listed anew only where a folder has changed since.
+
+    The exact names are what a file system that is blind to case would not tell.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[_Stamp, frozenset[str]]] = {}
+
+    def of(self, folder: int) -> frozenset[str]:
+        """Names in the folder behind an open handle."""
+        stamp = self._stamp(folder)
+        place = stamp.device, stamp.inode
+        known = self._known.get(place)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        listed_ns = time.time_ns()
+        names = frozenset(os.listdir(folder))
+        self._known.pop(place, None)
+        changed_ns = max(stamp.mtime_ns, stamp.ctime_ns)
+        if changed_ns + _SETTLED_NS < listed_ns and self._stamp(folder) == stamp:
+            self._known[place] = stamp, names
+        return names
+
+    @staticmethod
+    def _stamp(folder: int) -> _Stamp:
+        found = os.fstat(folder)
+        return _Stamp(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+
 
 def _check_entry(
     folder: int, part: str, *, last: bool, role: str, name: str, missing: ScanReason
 ) -> None:
-    """Refuse what is not there under exactly this name, links, and what is neither file nor folder.
+    """Refuse links, and what is neither file nor folder.
 
-    Nothing is opened to find out: opening a device can have effects, opening a pipe can wait. The
-    file system may be blind to case, we are not.
+    Nothing is opened to find out: opening a device can have effects, opening a pipe can wait.
     """
-    if part not in os.listdir(folder):
-        raise ScanError(missing, f"{role} is missing", file=name)
     mode = os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
         raise _linked(role, name)

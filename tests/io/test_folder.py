@@ -1,5 +1,7 @@
 import hashlib
 import os
+import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,8 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
     looks = []
 
     def grow(handle: int) -> os.stat_result:
-        looks.append(handle)
+        if stat.S_ISREG(os.stat(handle).st_mode):
+            looks.append(handle)
         if len(looks) == 4:  # after opening, for the record, before reading, after reading
             (root / "a.txt").write_text("a longer text")
         return os.stat(handle)
@@ -123,6 +126,60 @@ def test_large_files_are_refused(root: Path) -> None:
     with pytest.raises(ScanError, match=r"11 bytes, limits\.texture_bytes allows 10") as caught:
         folder.read("large", role="the file", missing=ScanReason.MESH_MISSING, kind="texture")
     assert caught.value.reason is ScanReason.OVER_LIMIT
+
+
+def count_listings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    listed: list[int] = []
+    list_names = os.listdir
+
+    def counted(folder: Any) -> Any:
+        listed.append(folder)
+        return list_names(folder)
+
+    monkeypatch.setattr(os, "listdir", counted)
+    return listed
+
+
+def test_a_settled_folder_is_listed_once_for_all_its_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for k in range(50):
+        (root / "sub" / f"{k}.txt").write_text(str(k))
+    # When a folder's entry changed cannot be set: the clock is put forward instead.
+    soon_ns = time.time_ns() + 60_000_000_000
+    monkeypatch.setattr("tbp_extract.io.folder.time.time_ns", lambda: soon_ns)
+    listed = count_listings(monkeypatch)
+    folder = ScanFolder(root, LimitConfig())
+    for k in range(50):
+        name = f"sub/{k}.txt"
+        assert folder.read(name, role="a", missing=ScanReason.MESH_MISSING) == str(k).encode()
+    assert len(listed) == 2
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_listing_that_is_kept_hides_no_change(
+    root: Path, monkeypatch: pytest.MonkeyPatch, is_settled: bool
+) -> None:
+    if is_settled:
+        soon_ns = time.time_ns() + 60_000_000_000
+        monkeypatch.setattr("tbp_extract.io.folder.time.time_ns", lambda: soon_ns)
+    folder = ScanFolder(root, LimitConfig())
+    assert folder.exists("sub/b.txt")
+    assert not folder.exists("sub/c.txt")
+    time.sleep(0.02)  # a step of the file system's clock
+    (root / "sub" / "b.txt").rename(root / "sub" / "c.txt")
+    assert folder.exists("sub/c.txt")
+    assert not folder.exists("sub/b.txt")
+
+
+def test_a_folder_that_has_just_changed_is_listed_again_each_time(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = count_listings(monkeypatch)
+    folder = ScanFolder(root, LimitConfig())
+    assert folder.exists("a.txt")
+    assert folder.exists("a.txt")
+    assert len(listed) == 2
 
 
 def test_what_was_read_is_hashed(root: Path) -> None:
