@@ -13,6 +13,7 @@ class Fate(StrEnum):
     NOT_IN_INDEX_CAPTURE = "not_in_index_capture"
     OUTSIDE_WINDOW = "outside_window"
     TAG_STATUS = "tag_status"
+    TAG_UNMATCHED = "tag_unmatched"
     LABEL_PROBLEM = "label_problem"
     DOUBTFUL_PATIENT = "doubtful_patient"
     WITHOUT_DIAGNOSIS = "without_diagnosis"

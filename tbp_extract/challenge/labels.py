@@ -227,6 +227,7 @@ class _Join:
                 fate[inside] = Fate.DOUBTFUL_PATIENT
                 continue
             fate[inside] = Fate.TAKEN
+            fate[inside[self.pool.unmatched[inside]]] = Fate.TAG_UNMATCHED
             fate[inside[status[inside]]] = Fate.TAG_STATUS
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.errors import ConfigError, SourceError
 from tbp_extract.io.centres import CentreRelease
+from tbp_extract.types import TagMatch
 
 __all__ = ["Pool", "centre_names", "merge_centres", "plain_tag"]
 
@@ -52,6 +53,9 @@ class Pool:
 
     status: NDArray[np.object_]
     """(N,) status of the tag, ``None`` where there is none."""
+
+    unmatched: NDArray[np.bool_]
+    """(N,) whether the crop shows a tag at which nothing was found."""
 
     centres: tuple[str, ...]
     """Names in the order of the settings."""
@@ -150,6 +154,7 @@ def merge_centres(parts: Sequence[CentreRelease], identity: str = "tag") -> Pool
         tag=_plain_tags(tag),
         lesion_id=lesion_id,
         status=_texts(links, "tag_status"),
+        unmatched=_texts(links, "tag_match") == TagMatch.UNMATCHED,
         centres=centres,
         mrns=tuple(text for _, text in people),
         patient_centre=np.array([c for c, _ in people], np.int16),

@@ -20,7 +20,10 @@ OWN = ("tbp_ex_sharpness", "tbp_ex_skin_tone", "tbp_ex_extent_mm")
 """Columns of our own that choosing and writing go by."""
 
 LINKS = ("isic_id", "scan_id", "patient_id", "lesion_id", "tag", "capture_date")
-"""Columns of the linkage that must be there; ``tag_status`` may be."""
+"""Columns of the linkage that must be there."""
+
+TAG_NOTES = ("tag_match", "tag_status")
+"""Columns that may be there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +37,7 @@ class CentreRelease:
     """``pyarrow.Table`` (N,) of released columns that a challenge needs, sorted by ``isic_id``."""
 
     links: Any
-    """``pyarrow.Table`` (N,) of text in the same order: ``LINKS`` and ``tag_status``. Private."""
+    """``pyarrow.Table`` (N,) of text in the same order: ``LINKS`` and ``TAG_NOTES``. Private."""
 
     images: Path
     """Folder with the release's shards."""
@@ -94,9 +97,10 @@ def _read_links(layout: OutLayout, rows: Any, place: str) -> Any:
     absent = [name for name in LINKS if name not in links.column_names]
     if absent:
         raise SourceError(f"{place}: its private linkage lacks the columns {', '.join(absent)}")
-    if "tag_status" not in links.column_names:
-        links = links.append_column("tag_status", pa.nulls(links.num_rows, pa.string()))
-    links = links.select([*LINKS, "tag_status"]).sort_by("isic_id")
+    for name in TAG_NOTES:
+        if name not in links.column_names:
+            links = links.append_column(name, pa.nulls(links.num_rows, pa.string()))
+    links = links.select([*LINKS, *TAG_NOTES]).sort_by("isic_id")
     if links["isic_id"].to_pylist() != rows["isic_id"].to_pylist():
         raise SourceError(f"{place}: its private linkage belongs to another release")
     return links

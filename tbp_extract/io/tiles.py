@@ -288,7 +288,14 @@ class _VendorRows:
             name: np.array([cells[row] or None for row in rows], object)
             for name, cells in cells_of.items()
         }
-        extra["tag_match"] = np.array([str(TAG_MATCH_OF[name]) for name in folders], object)
+        uuids = texts(self._table, "uuid")
+        extra["tag_match"] = np.array(
+            [
+                str(TAG_MATCH_OF[name] if uuids[row] else TagMatch.UNMATCHED)
+                for row, name in zip(rows, folders, strict=True)
+            ],
+            object,
+        )
         return VendorTiles(
             lesion_id=tuple(self._files.ids[row] for row in rows),
             pixels=tuple(kept.pixels),

@@ -4,8 +4,8 @@ import csv
 import io
 import json
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from tbp_extract.measure import measure_lesions
 from tbp_extract.measure.location import add_locations, label_body_parts
 from tbp_extract.types import Candidates, ScanRef, TagMatch
 
-__all__ = ["write_tile_export"]
+__all__ = ["VendorTile", "write_tile_export", "write_tiles"]
 
 _CROP: Final = CropConfig(sampling="native")
 _JPEG: Final = JpegConfig(quality=75, subsampling="4:2:0")
@@ -62,15 +62,62 @@ def write_tile_export(
     Crops are 15 mm at the source's own density, odd sides, JPEG quality 75 with 4:2:0 chroma. The
     table has the columns that the organisers of SLICE-3D read, measures by our own definitions.
     """
+    write_tiles(((ref, _tiles(ref, matches or {})) for ref in scans), out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VendorTile:
+    """One tile and what its row says."""
+
+    jpeg: bytes
+    size_px: int
+    match: TagMatch
+
+    uuid: str | None
+    """``None`` for a tag alone."""
+
+    tag: str | None = None
+    tag_status: str | None = None
+
+    measures: Mapping[str, Any] = field(default_factory=dict)
+    """By column of the vendor's table; the same columns for all tiles of a capture."""
+
+    @property
+    def file_name(self) -> str:
+        """Of the tile, as its folder has them."""
+        return "_".join(filter(None, (self.tag, self.uuid))) + ".jpg"
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Of the table."""
+        return {
+            "uuid": self.uuid,
+            "tag_num": self.tag,
+            "tag_status_name": self.tag_status,
+            "isic_tile_file": self.file_name,
+            "isic_tile_px": self.size_px,
+            **self.measures,
+        }
+
+
+def write_tiles(captures: Iterable[tuple[ScanRef, Sequence[VendorTile]]], out: Path) -> None:
+    """Write tiles that are there already, as `write_tile_export` does.
+
+    Parameters
+    ----------
+    captures : iterable of (ScanRef, sequence of VendorTile)
+        Of the reference only what `write_tile_export` names counts.
+    out : Path
+        A folder that does not exist yet.
+    """
     out.mkdir(parents=True)
-    people = {mrn: 1000 + k for k, mrn in enumerate(dict.fromkeys(s.patient_id for s in scans))}
+    people: dict[str, int] = {}
     rows = []
-    for number, ref in enumerate(scans):
-        patient = people[ref.patient_id]
+    for number, (ref, tiles) in enumerate(captures):
+        patient = people.setdefault(ref.patient_id, 1000 + len(people))
         day = (ref.capture_date or "2020-01-01").replace("-", "")
         capture = f"{day}_{number:06d}"
-        folder = out / f"{patient}-{ref.patient_id}" / capture
-        _write_capture(ref, folder, matches or {})
+        _write_capture(tiles, out / f"{patient}-{ref.patient_id}" / capture)
         rows.append(
             {
                 "Patient ID": patient,
@@ -84,26 +131,18 @@ def write_tile_export(
     _write_csv(rows, out / "patients.csv")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tile:
-    row: dict[str, Any]
-    folder: str
-    jpeg: bytes
-
-
-def _write_capture(ref: ScanRef, folder: Path, matches: Mapping[str, TagMatch]) -> None:
-    tiles = _tiles(ref, matches)
+def _write_capture(tiles: Sequence[VendorTile], folder: Path) -> None:
     for name in _FOLDER.values():
         (folder / name).mkdir(parents=True)
     for tile in tiles:
-        (folder / tile.folder / tile.row["isic_tile_file"]).write_bytes(tile.jpeg)
+        (folder / _FOLDER[tile.match] / tile.file_name).write_bytes(tile.jpeg)
     rows = [tile.row for tile in tiles]
     _write_csv(rows, folder / "isic24_data_1.0.0.csv")
     text = json.dumps(rows, indent=1, default=str)
     (folder / "isic24_data_1.0.0.json").write_text(text, encoding="utf-8")
 
 
-def _tiles(ref: ScanRef, matches: Mapping[str, TagMatch]) -> list[_Tile]:
+def _tiles(ref: ScanRef, matches: Mapping[str, TagMatch]) -> list[VendorTile]:
     config = Config()
     scan = read_scan(ref, config)
     surface = build_surface(scan)
@@ -115,18 +154,17 @@ def _tiles(ref: ScanRef, matches: Mapping[str, TagMatch]) -> list[_Tile]:
         batch = extract_crops(scan, surface, frames)
         table = add_locations(measure_lesions(candidates, batch), body, frames.face)
         for k, candidate in enumerate(frames.candidate):
-            row = _row(ref, candidates, int(candidate), matches)
-            row |= {"isic_tile_px": frames.size_px} | _measures(table.columns, k)
-            match = row.pop("match")
-            row["isic_tile_file"] = _file_name(row, match)
-            tiles.append(_Tile(row, _FOLDER[match], encode_jpeg(batch.pixels[k], _JPEG)))
+            tile = _tile(ref, candidates, int(candidate), matches)
+            jpeg = encode_jpeg(batch.pixels[k], _JPEG)
+            measures = _measures(table.columns, k)
+            tiles.append(replace(tile, jpeg=jpeg, size_px=frames.size_px, measures=measures))
     return tiles
 
 
-def _row(
+def _tile(
     ref: ScanRef, candidates: Candidates, index: int, matches: Mapping[str, TagMatch]
-) -> dict[str, Any]:
-    """Say of a tile what is not measured."""
+) -> VendorTile:
+    """Say of a tile what neither shows nor is measured."""
     lesion = candidates.lesion_id[index]
     noted = {
         name: values[index] if (values := candidates.extra.get(name)) is not None else None
@@ -134,13 +172,14 @@ def _row(
     }
     match = matches.get(lesion, TagMatch.TAGGED if noted["tag"] else TagMatch.UNTAGGED)
     has_tag, has_find = match is not TagMatch.UNTAGGED, match is not TagMatch.UNMATCHED
-    return {
-        "match": match,
-        "uuid": str(uuid.uuid5(_SECRET, f"{ref.scan_id}/{lesion}")) if has_find else None,
-        "tag_num": (noted["tag"] or str(index + 1)) if has_tag else None,
-        "tag_status_name": noted["tag_status"] if has_tag else None,
-        "isic_tile_file": "",
-    }
+    return VendorTile(
+        jpeg=b"",
+        size_px=0,
+        match=match,
+        uuid=str(uuid.uuid5(_SECRET, f"{ref.scan_id}/{lesion}")) if has_find else None,
+        tag=(noted["tag"] or str(index + 1)) if has_tag else None,
+        tag_status=noted["tag_status"] if has_tag else None,
+    )
 
 
 def _measures(columns: Mapping[str, NDArray[Any]], row: int) -> dict[str, Any]:
@@ -157,14 +196,6 @@ def _number(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value
-
-
-def _file_name(row: Mapping[str, Any], match: TagMatch) -> str:
-    if match is TagMatch.UNTAGGED:
-        return f"{row['uuid']}.jpg"
-    if match is TagMatch.UNMATCHED:
-        return f"{row['tag_num']}.jpg"
-    return f"{row['tag_num']}_{row['uuid']}.jpg"
 
 
 def _age_bin(age_years: float | None) -> str:

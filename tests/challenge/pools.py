@@ -21,6 +21,7 @@ class Crop:
     tag: str | None = None
     lesion_id: str = ""
     status: str | None = None
+    match: str | None = None
     centre: str = "Basel"
     scan: str = ""
     size_mm: float = 3.0
@@ -58,6 +59,7 @@ def _release(name: str, crops: Sequence[Crop]) -> CentreRelease:
                 "lesion_id": [c.lesion_id or f"row {k}" for k, c in enumerate(crops)],
                 "tag": pa.array([c.tag for c in crops], pa.string()),
                 "capture_date": pa.array([c.day for c in crops], pa.string()),
+                "tag_match": pa.array([c.match for c in crops], pa.string()),
                 "tag_status": pa.array([c.status for c in crops], pa.string()),
             }
         ),

@@ -77,6 +77,14 @@ def test_patients_that_no_table_names_take_no_part() -> None:
     assert list(labels.fate) == [TAKEN, Fate.PATIENT_NOT_LISTED]
 
 
+def test_a_tag_at_which_nothing_was_found_is_not_weak_but_may_be_biopsied() -> None:
+    matches = ("tagged", "tagged_nl", "unmatched", "unmatched", None)
+    crops = [Crop("7", "2022-01-01", str(k), match=match) for k, match in enumerate(matches, 1)]
+    labels = join(crops, [make_row("7", 4, "1/20/2022", "nevus")])
+    assert list(labels.fate) == [TAKEN, TAKEN, Fate.TAG_UNMATCHED, TAKEN, TAKEN]
+    assert labels.label.tolist() == [-1, -1, -1, 0, -1]
+
+
 def test_a_labelled_lesion_outside_its_window_is_never_weak() -> None:
     crops = [Crop("7", "2022-01-01", "1"), Crop("7", "2022-01-01", "2")]
     labels = join(crops, [make_row("7", 1, "1/1/2020", "melanoma")])
