@@ -34,7 +34,7 @@ BODY = "mh_male_dark"
 STAGES: dict[str, tuple[Any, str]] = {
     "prepare mesh and pages": (find, "read_skin"),
     "search tiles": (find, "find_spots"),
-    "  lay tiles": (spots, "lay_tiles"),
+    "  lay tiles": (spots, "lay_snug_tiles"),
     "  scale space": (spots, "_tile_peaks"),
     "  merge": (spots, "merge_near"),
     "look twice": (find, "look_at"),

@@ -34,6 +34,31 @@ def _set_axes(
 
 
 @kernel
+def _widen(
+    vertices: NDArray[np.float64],
+    faces: NDArray[np.int32],
+    face: int,
+    middle: NDArray[np.float64],  # (3,)
+    axes: NDArray[np.float64],  # (3, 3)
+    core_mm: float,
+    at: NDArray[np.float64],  # (2,) scratch
+    box: NDArray[np.float64],  # (2, 2)
+) -> None:
+    """Let a box hold the part of a face that lies in the core."""
+    for k in range(3):
+        vertex = faces[face, k]
+        at[:] = 0.0
+        for axis in range(3):
+            way = vertices[vertex, axis] - middle[axis]
+            at[0] += way * axes[0, axis]
+            at[1] += way * axes[1, axis]
+        for side in range(2):
+            inside = min(max(at[side], -core_mm), core_mm)
+            box[0, side] = min(box[0, side], inside)
+            box[1, side] = max(box[1, side], inside)
+
+
+@kernel
 def lay_tiles(
     vertices: NDArray[np.float64],  # (V, 3)
     faces: NDArray[np.int32],  # (F, 3)
@@ -48,14 +73,16 @@ def lay_tiles(
     done: NDArray[np.bool_],  # (F,) faces that need no tile; all are set at the end
     out_face: NDArray[np.int32],  # (N,) with room for every face
     out_axes: NDArray[np.float64],  # (M, 3, 3)
+    out_box: NDArray[np.float64],  # (M, 2, 2) least and most, right and down of the middle, mm
 ) -> int:
     """Greedy cover in the order of the faces; returns how many tiles were laid, at most M.
 
     Plan: the first face without a tile gets one that looks along the mean normal around it; every
     face that a growth over shared edges reaches inside the tile's core, and that looks at it
     squarely enough, is done. Nothing here depends on where the body stands or how it is turned.
+    The box holds the part of the core with faces that no tile before had done.
     """
-    n = 0
+    n, at = 0, np.empty(2)
     for seed in range(faces.shape[0]):
         if done[seed]:
             continue
@@ -66,6 +93,8 @@ def lay_tiles(
         _set_axes(vertices, faces, seed, axes)
         mark = n + 1
         queue[0], seen[seed], done[seed] = seed, mark, True
+        out_box[n, 0], out_box[n, 1] = core_mm, -core_mm
+        _widen(vertices, faces, seed, middles[seed], axes, core_mm, at, out_box[n])
         head, tail = 0, 1
         while head < tail:
             face = queue[head]
@@ -83,7 +112,9 @@ def lay_tiles(
                     facing += normals[other, axis] * axes[2, axis]
                 if facing < cos or max(abs(right), abs(down)) > core_mm:
                     continue
-                done[other] = True
+                if not done[other]:
+                    done[other] = True
+                    _widen(vertices, faces, other, middles[seed], axes, core_mm, at, out_box[n])
                 queue[tail] = other
                 tail += 1
         out_face[n] = seed

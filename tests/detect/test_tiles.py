@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from tbp_extract.detect.blob.skin import Skin, read_skin
-from tbp_extract.detect.blob.tiles import Coverage, draw_tiles, lay_tiles
+from tbp_extract.detect.blob.tiles import Coverage, draw_tiles, lay_snug_tiles, lay_tiles
 from tbp_extract.geometry import build_surface
 from tbp_extract.phantom import make_body
 from tbp_extract.testing import sample_scans
-from tbp_extract.types import Scan
+from tbp_extract.types import CropFrames, Scan
 
 TURN = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
 TURN = TURN * np.linalg.det(TURN)
@@ -42,6 +42,25 @@ def test_tiles_show_a_hand_whole() -> None:
     scan = Scan(body.vertices_mm, body.faces, uv, np.zeros(len(body.faces), np.int16), (page,))
     # One round of the three that the detector makes; fingers hide what lies between them.
     assert _covered(_skin(scan), 24.0) > 0.97
+
+
+def test_snug_tiles_show_as_much_with_fewer_pixels() -> None:
+    skin = _skin(sample_scans()["a limb with spots"])
+    nothing = np.zeros(len(skin.area_mm2), np.bool_)
+    whole = [lay_tiles(skin, nothing, core_mm=72.0, mm_per_px=0.4)]
+    snug = list(lay_snug_tiles(skin, nothing, core_mm=72.0, mm_per_px=0.4))
+    assert sum(map(len, snug)) == len(whole[0])
+    shown, px = zip(*(_shown(skin, frames) for frames in (whole, snug)), strict=True)
+    assert shown[1] > shown[0] - 0.002
+    assert px[1] < 0.9 * px[0]
+
+
+def _shown(skin: Skin, sizes: list[CropFrames]) -> tuple[float, int]:
+    coverage = Coverage(skin.area_mm2, np.zeros(len(skin.area_mm2)))
+    for frames in sizes:
+        for tiles in draw_tiles(skin, frames):
+            coverage.add(tiles)
+    return coverage.fraction, sum(len(frames) * frames.size_px**2 for frames in sizes)
 
 
 def test_tiles_turn_with_the_body() -> None:

@@ -1,6 +1,7 @@
 """Scale-space search for dark spots on surface tiles."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tbp_extract.detect.blob.skin import Skin
-from tbp_extract.detect.blob.tiles import ROUND_MM, Coverage, Tiles, draw_tiles, lay_tiles
+from tbp_extract.detect.blob.tiles import ROUND_MM, Coverage, Tiles, draw_tiles, lay_snug_tiles
 from tbp_extract.detect.blob.views import Views, on_skin
 from tbp_extract.geometry import point_positions
 from tbp_extract.kernels import spots as kernels
@@ -89,8 +90,7 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
     done = coverage.area_mm2 <= 0.0
     found, texture = [], 0.0
     for core_mm in ROUND_MM:
-        frames = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX)
-        for tiles in draw_tiles(skin, frames):
+        for tiles in _round(skin, done, core_mm):
             coverage.add(tiles)
             image, valid = densities(tiles.views)
             texture = max(texture, float(np.ptp(image[valid > 0.0])) if valid.any() else 0.0)
@@ -103,6 +103,11 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
             break
     spots = _joined(found)
     return spots.at(merge_near(spots, spots.response)), texture
+
+
+def _round(skin: Skin, done: NDArray[np.bool_], core_mm: float) -> Iterator[Tiles]:
+    for frames in lay_snug_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX):
+        yield from draw_tiles(skin, frames)
 
 
 def _joined(parts: list[Spots]) -> Spots:

@@ -12,7 +12,7 @@ from tbp_extract.geometry import orthographic_patches
 from tbp_extract.kernels import tiles as kernels
 from tbp_extract.types import CropFrames, Patches
 
-__all__ = ["Coverage", "Tiles", "draw_tiles", "lay_tiles"]
+__all__ = ["Coverage", "Tiles", "draw_tiles", "lay_snug_tiles", "lay_tiles"]
 
 MARGIN_MM = 8.0
 """Rim of a tile that only gives context."""
@@ -25,6 +25,9 @@ SEEN_COS = 0.5
 
 ROUND_MM = (72.0, 24.0, 8.0)
 """Side of what a tile answers for; what folds hide in one round gets smaller tiles in the next."""
+
+PARTS = 4
+"""Tiles are cut down to a quarter, a half or three quarters of their core."""
 
 CHUNK_PX = 400_000
 """Tiles are drawn together up to this many pixels: stays in the cache."""
@@ -94,10 +97,36 @@ def lay_tiles(
         In the order of the first face that each is laid for. They follow the mesh: moving or
         turning the body, or another texture layout, leaves them where they are on the skin.
     """
+    face, axes, _ = _laid(skin, done, core_mm)
+    return _framed(skin.middles_mm[face], face, axes, core_mm, mm_per_px)
+
+
+def lay_snug_tiles(
+    skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float
+) -> Iterator[CropFrames]:
+    """Lay the same tiles, each cut down to the part that no tile before it shows, size by size."""
+    face, axes, box = _laid(skin, done, core_mm)
+    middle = np.einsum("na,nax->nx", 0.5 * (box[:, 0] + box[:, 1]), axes[:, :2])
+    part = np.ceil((box[:, 1] - box[:, 0]).max(axis=1) / core_mm * PARTS).clip(1, PARTS)
+    for k in np.unique(part):
+        some = np.flatnonzero(part == k)
+        yield _framed(
+            skin.middles_mm[face[some]] + middle[some],
+            face[some],
+            axes[some],
+            core_mm * float(k) / PARTS,
+            mm_per_px,
+        )
+
+
+def _laid(
+    skin: Skin, done: NDArray[np.bool_], core_mm: float
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Faces, axes and boxes of tiles, as the kernel gives them."""
     surface = skin.surface
     n_faces = len(surface.faces)
-    face = np.empty(n_faces, np.int32)
-    axes = np.empty((min(n_faces, 65536), 3, 3))
+    room = min(n_faces, 65536)
+    face, axes, box = np.empty(n_faces, np.int32), np.empty((room, 3, 3)), np.empty((room, 2, 2))
     n = kernels.lay_tiles(
         surface.vertices_mm,
         surface.faces,
@@ -112,13 +141,24 @@ def lay_tiles(
         done.copy(),
         face,
         axes,
+        box,
     )
+    return face[:n], axes[:n], box[:n]
+
+
+def _framed(
+    origin_mm: NDArray[np.float64],
+    face: NDArray[np.int32],
+    axes: NDArray[np.float64],
+    core_mm: float,
+    mm_per_px: float,
+) -> CropFrames:
     size = int(np.ceil((core_mm + 2.0 * MARGIN_MM) / mm_per_px))
     return CropFrames(
-        candidate=np.arange(n, dtype=np.int32),
-        face=face[:n],
-        origin_mm=skin.middles_mm[face[:n]],
-        axes=axes[:n],
+        candidate=np.arange(len(face), dtype=np.int32),
+        face=face,
+        origin_mm=origin_mm,
+        axes=axes,
         extent_mm=size * mm_per_px,
         size_px=size,
     )
