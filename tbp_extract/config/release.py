@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tbp_extract.config.base import Section
+from tbp_extract.config.base import Positive, Section
 
 __all__ = ["ReleaseConfig", "ShardConfig"]
 
@@ -45,6 +45,6 @@ class ReleaseConfig(Section):
 class ShardConfig(Section):
     """How crops are grouped into files."""
 
-    max_mb: Annotated[int, Field(gt=0)] = 256
+    max_mb: Positive = 256.0
     """There are as many shards, a power of two, as keep the mean below this many MiB of crops.
     Putting one together takes about four times as much memory."""

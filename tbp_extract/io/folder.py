@@ -322,11 +322,12 @@ def parent_name(name: str) -> str:
 
 
 def _parts(name: str) -> list[str] | None:
-    """List the steps down to a name; ``None`` where it does not stay below its folder."""
-    if _is_rooted(name):
+    """List the steps down to a file; ``None`` where it does not stay below its folder."""
+    steps = name.replace("\\", "/").split("/")
+    if _is_rooted(name) or (len(steps) > 1 and steps[-1] in ("", ".")):
         return None
     kept: list[str] = []
-    for part in name.replace("\\", "/").split("/"):
+    for part in steps:
         if part == ".." and not kept:
             return None
         if part == "..":

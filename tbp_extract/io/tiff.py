@@ -162,7 +162,7 @@ def _find_pieces(tags: dict[int, _Tag], bits: int, size: int) -> tuple[tuple[int
     planes, samples = 1, _one(tags, _SAMPLES, 1)
     if _one(tags, _PLANAR, 1) == 2:
         planes, samples = samples, 1
-    raw = _piece_bytes(tags, bits * samples, tiled=tiled) * planes
+    raw = _piece_bytes(tags, bits * samples, tiled=tiled, there=len(places)) * planes
     if _one(tags, _COLOUR, 1) == _YCBCR and _one(tags, _COMPRESSION, 1) != _JPEG:
         raise _unsupported("is a TIFF in YCbCr: export it as RGB")
     if len(raw) != len(places):
@@ -170,17 +170,24 @@ def _find_pieces(tags: dict[int, _Tag], bits: int, size: int) -> tuple[tuple[int
     return tuple((*place, count) for place, count in zip(places, raw, strict=True))
 
 
-def _piece_bytes(tags: dict[int, _Tag], pixel_bits: int, *, tiled: bool) -> list[int]:
-    """Unpacked size of each piece of one plane."""
+def _piece_bytes(tags: dict[int, _Tag], pixel_bits: int, *, tiled: bool, there: int) -> list[int]:
+    """Unpacked size of each piece of one plane, unless it claims more pieces than are there."""
     (width,), (height,) = tags[_WIDTH].values, tags[_HEIGHT].values
     if tiled:
         across, down = _one(tags, _TILE_WIDTH, 0), _one(tags, _TILE_HEIGHT, 0)
         pieces = -(-width // across) * -(-height // down)
+        _check_number(pieces, there)
         return [down * -(-across * pixel_bits // 8)] * pieces
     rows = min(_one(tags, _ROWS_A_STRIP, height), height)
     row_bytes = -(-width * pixel_bits // 8)
     whole, rest = divmod(height, rows)
+    _check_number(whole + bool(rest), there)
     return [rows * row_bytes] * whole + [rest * row_bytes] * bool(rest)
+
+
+def _check_number(needed: int, there: int) -> None:
+    if needed > there:
+        raise ValueError("fewer strips than the image needs")
 
 
 def _one(tags: dict[int, _Tag], number: int, default: int) -> int:

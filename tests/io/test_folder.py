@@ -55,6 +55,11 @@ def test_names_that_leave_are_refused(root: Path, name: str) -> None:
     assert refusal(root, name).reason is ScanReason.PATH_OUTSIDE_SCAN
 
 
+@pytest.mark.parametrize("name", ["a.txt/", "a.txt\\", "a.txt/.", "sub/b.txt\\."])
+def test_a_name_that_ends_as_a_folder_is_no_file(root: Path, name: str) -> None:
+    assert refusal(root, name).reason is ScanReason.PATH_OUTSIDE_SCAN
+
+
 def test_names_that_leave_the_subfolder_are_refused(root: Path) -> None:
     assert refusal(root, "../a.txt", within="sub").reason is ScanReason.PATH_OUTSIDE_SCAN
 

@@ -28,7 +28,7 @@ def parse(text: str) -> ParsedObj:
         elif words[:1] == ["vt"]:
             out.texcoords.append([float(word) for word in [*words[1:3], "0"][:2]])
         elif words[:1] == ["usemtl"]:
-            out.groups.append(line.split(None, 1)[1].strip())
+            out.groups.append(line.strip()[len("usemtl") :].strip())
         elif words[:1] == ["mtllib"]:
             out.libraries.append(line.split(None, 1)[1].strip())
         elif words[:1] == ["f"]:
