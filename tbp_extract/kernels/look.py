@@ -9,6 +9,7 @@ from tbp_extract.kernels import kernel
 
 RAYS = 24
 WIDTHS = 16
+F0, F2 = np.float32(0.0), np.float32(2.0)
 COS = np.cos(np.pi * np.arange(WIDTHS) / WIDTHS)
 SIN = np.sin(np.pi * np.arange(WIDTHS) / WIDTHS)
 
@@ -19,18 +20,25 @@ def _smooth(
 ) -> None:
     """Binomial 3 x 3 over what is valid."""
     size = image.shape[0]
+    across, weights = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
     for r in range(size):
         for c in range(size):
-            total, weight = 0.0, 0.0
-            for dr in range(-1, 2):
-                for dc in range(-1, 2):
-                    y, x = r + dr, c + dc
-                    if y < 0 or x < 0 or y >= size or x >= size:
-                        continue
-                    w = (2.0 - abs(dr)) * (2.0 - abs(dc)) * valid[y, x]
-                    total += w * image[y, x]
-                    weight += w
-            out[r, c] = total / weight if weight > 0.0 else 0.0
+            two = F2 * valid[r, c]
+            total, weight = two * image[r, c], two
+            if c > 0:
+                total += valid[r, c - 1] * image[r, c - 1]
+                weight += valid[r, c - 1]
+            if c < size - 1:
+                total += valid[r, c + 1] * image[r, c + 1]
+                weight += valid[r, c + 1]
+            across[r, c], weights[r, c] = total, weight
+    for r in range(size):
+        up, down = max(r - 1, 0), min(r + 1, size - 1)
+        first, last = np.float32(up < r), np.float32(down > r)
+        for c in range(size):
+            total = F2 * across[r, c] + first * across[up, c] + last * across[down, c]
+            weight = F2 * weights[r, c] + first * weights[up, c] + last * weights[down, c]
+            out[r, c] = total / weight if weight > F0 else F0
 
 
 @kernel
@@ -50,32 +58,36 @@ def _fit_plane(
     size = image.shape[0]
     middle = 0.5 * (size - 1)
     plane[:] = 0.0
-    sd, share = 1e9, 0.0
+    sd, share, ring, known = 1e9, 0.0, 0.0, 0
+    points = np.empty((size * size, 3), np.float32)
+    for r in range(size):
+        for c in range(size):
+            away2 = (r - centre_row) ** 2 + (c - centre_col) ** 2
+            if away2 < inner * inner or away2 > outer * outer:
+                continue
+            ring += 1.0
+            if valid[r, c] > F0:
+                points[known, 0], points[known, 1] = r - middle, c - middle
+                points[known, 2] = image[r, c]
+                known += 1
     for turn in range(4):
         n, sr, sc, srr, scc, src = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        sv, svr, svc, svv, ring = 0.0, 0.0, 0.0, 0.0, 0.0
-        for r in range(size):
-            for c in range(size):
-                away2 = (r - centre_row) ** 2 + (c - centre_col) ** 2
-                if away2 < inner * inner or away2 > outer * outer:
-                    continue
-                ring += 1.0
-                if valid[r, c] == 0.0:
-                    continue
-                y, x, v = r - middle, c - middle, image[r, c]
-                rest = v - plane[0] - plane[1] * y - plane[2] * x
-                if turn > 0 and (rest > 1.5 * sd or rest < -2.5 * sd):
-                    continue
-                n += 1.0
-                sr += y
-                sc += x
-                srr += y * y
-                scc += x * x
-                src += y * x
-                sv += v
-                svr += v * y
-                svc += v * x
-                svv += v * v
+        sv, svr, svc, svv = 0.0, 0.0, 0.0, 0.0
+        for i in range(known):
+            y, x, v = float(points[i, 0]), float(points[i, 1]), float(points[i, 2])
+            rest = v - plane[0] - plane[1] * y - plane[2] * x
+            if turn > 0 and (rest > 1.5 * sd or rest < -2.5 * sd):
+                continue
+            n += 1.0
+            sr += y
+            sc += x
+            srr += y * y
+            scc += x * x
+            src += y * x
+            sv += v
+            svr += v * y
+            svc += v * x
+            svv += v * v
         if n < 12.0:
             return 1e9, 0.0
         if turn == 0:
@@ -202,7 +214,7 @@ def _walk_rays(
         dy, dx = math.sin(2.0 * math.pi * k / RAYS), math.cos(2.0 * math.pi * k / RAYS)
         rim, t = 0.0, 0.0
         while True:
-            r, c = round(row + t * dy), round(col + t * dx)
+            r, c = math.floor(row + t * dy + 0.5), math.floor(col + t * dx + 0.5)
             if r < 0 or c < 0 or r >= size or c >= size:
                 break
             if mask[r, c]:

@@ -145,7 +145,7 @@ def _tile_peaks(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArr
         for k, response in enumerate((first - third, second - fourth)):
             if octave == 0 and k == 0:
                 continue
-            noise = NOISE_TIMES * float(np.abs(response).mean())
+            noise = NOISE_TIMES * cv2.norm(response, cv2.NORM_L1) / response.size
             least = max(LEAST_RESPONSE[0 if octave == 0 else 1], noise)
             n = kernels.find_peaks(response, support, least, LEAST_SUPPORT, MOST_STRETCH, out)
             here = np.empty((min(n, len(out)), 4))
