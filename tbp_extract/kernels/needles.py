@@ -7,8 +7,15 @@ from tbp_extract.kernels import kernel
 
 __all__ = ["fill_table", "find_starts"]
 
-SPREAD = 0x9E3779B97F4A7C15
-"""Odd; spreads keys over a table."""
+SPREAD = 0x9E3779B1
+"""Odd, of 32 bits; spreads keys over a table."""
+
+
+@kernel
+def _home(key: np.uint64, spread: np.uint64, mask: np.uint64) -> np.uint64:
+    """First place to look for a key; its halves are folded so that no product overflows."""
+    folded = (key ^ (key >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+    return ((folded * spread) >> np.uint64(20)) & mask
 
 
 @kernel
@@ -20,7 +27,7 @@ def fill_table(
     """Put keys into a table with open addressing."""
     mask = np.uint64(len(out) - 1)
     for key in keys:
-        place = ((key * spread) >> np.uint64(20)) & mask
+        place = _home(key, spread, mask)
         while out[place] != np.uint64(0) and out[place] != key:
             place = (place + np.uint64(1)) & mask
         out[place] = key
@@ -49,7 +56,7 @@ def find_starts(
         window = (window << np.uint64(8)) | np.uint64(data[at])
     for at in range(first, len(data) - width + 1):
         window = ((window << np.uint64(8)) | np.uint64(data[at + width - 1])) & kept
-        place = ((window * spread) >> np.uint64(20)) & mask
+        place = _home(window, spread, mask)
         while table[place] != np.uint64(0) and table[place] != window:
             place = (place + np.uint64(1)) & mask
         if table[place] == window and window != np.uint64(0):

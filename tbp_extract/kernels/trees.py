@@ -26,5 +26,5 @@ def sum_leaves(
                 entry = rows[n, feature[node]]
                 left = unknown_left[node] if entry != entry else entry <= threshold[node]
                 node = child[node, 0 if left else 1]
-            total += value[node]
+            total += np.float64(value[node])
         out[n] = total
