@@ -58,7 +58,7 @@ def fit_skin(
     half = 0.5 * (size - 1)
     values = np.empty((3, size * size), np.float32)
     work = np.empty(size * size, np.float32)
-    where = np.empty(size * size, np.int32)
+    down, across = np.empty(size * size, np.float32), np.empty(size * size, np.float32)
     bins = np.empty(2400, np.int32)
     median, spread = np.empty(3), np.empty(3)
     moment, right = np.empty((3, 3)), np.empty((3, 3))
@@ -67,7 +67,7 @@ def fit_skin(
         for i in range(size):
             for j in range(size):
                 if skin[n, i, j]:
-                    where[count] = i * size + j
+                    down[count], across[count] = (i - half) * step_mm, (j - half) * step_mm
                     for c in range(3):
                         values[c, count] = lab[n, i, j, c]
                     count += 1
@@ -91,7 +91,7 @@ def fit_skin(
                 near &= abs(values[c, k] - median[c]) <= 2.5 * spread[c] + 0.5
             if not near:
                 continue
-            y, x = (where[k] // size - half) * step_mm, (where[k] % size - half) * step_mm
+            y, x = float(down[k]), float(across[k])
             moment[0, 0] += 1.0
             moment[0, 1] += y
             moment[0, 2] += x
@@ -111,10 +111,11 @@ def fit_skin(
         for c in range(3):
             _solve(moment, right[c], out_plane[n, c])
             out_plane[n, c, 0] += median[c]
+            middle, slope = np.float32(out_plane[n, c, 0]), np.float32(out_plane[n, c, 1])
+            tilt = np.float32(out_plane[n, c, 2])
             for k in range(count):
-                y, x = (where[k] // size - half) * step_mm, (where[k] % size - half) * step_mm
-                plane = out_plane[n, c, 0] + y * out_plane[n, c, 1] + x * out_plane[n, c, 2]
-                work[k] = abs(values[c, k] - np.float32(plane))
+                plane = middle + down[k] * slope + across[k] * tilt
+                work[k] = abs(values[c, k] - plane)
             out_sd[n, c] = 1.4826 * _median(work, count, bins)
 
 

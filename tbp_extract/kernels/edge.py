@@ -24,33 +24,47 @@ _SPUR_SHARE, _SPUR_MOST = 0.45, 10
 _LOWEST = 0.35
 
 
+# What a row shows before its first pixel of the region and after its last is reached along the row.
+# What lies between is holes and bays: it is asked again, to and fro, until no more of it is reached.
 @kernel
 def fill(
     join: NDArray[np.int16],  # (R, C)
     level: int,
-    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
     out_mask: NDArray[np.bool_],  # (R, C)
 ) -> None:
     """Region at a level with its holes: all that cannot be reached from the rim."""
     rows, cols = join.shape
-    out_mask[:] = True
+    out_mask[:] = False
     count = 0
     for i in range(rows):
-        for j in range(cols):
-            rim = i == 0 or j == 0 or i == rows - 1 or j == cols - 1
-            if rim and join[i, j] < level:
-                out_mask[i, j] = False
-                stack[count] = i * cols + j
+        line, shown = join[i], out_mask[i]
+        left, right = 0, cols - 1
+        while left < cols and line[left] < level:
+            left += 1
+        while right > left and line[right] < level:
+            right -= 1
+        at_rim = i == 0 or i == rows - 1
+        for j in range(left, right + 1):
+            shown[j] = not (at_rim and line[j] < level)
+            if shown[j] and line[j] < level:
+                stack[count, 0], stack[count, 1] = i, j
                 count += 1
-    while count > 0:
-        count -= 1
-        row, col = stack[count] // cols, stack[count] % cols
-        for i in range(max(row - 1, 0), min(row + 2, rows)):
-            for j in range(max(col - 1, 0), min(col + 2, cols)):
-                if out_mask[i, j] and join[i, j] < level:
-                    out_mask[i, j] = False
-                    stack[count] = i * cols + j
-                    count += 1
+    reached, ahead = count > 0, True
+    while reached:
+        reached = False
+        for a in range(count):
+            row, col = stack[a if ahead else count - 1 - a]
+            closed = out_mask[row, col]
+            if not closed:
+                continue
+            for i in range(row - 1, row + 2):
+                for j in range(col - 1, col + 2):
+                    closed &= out_mask[i, j]
+            if not closed:
+                out_mask[row, col] = False
+                reached = True
+        ahead = not ahead
 
 
 # What lies in the row above comes first, along memory, then what lies to the left; then the same
@@ -123,40 +137,52 @@ def band_median(
 
 
 @kernel
+def _collect(
+    mask: NDArray[np.bool_],  # (R, C)
+    top: int,
+    left: int,
+    seen: NDArray[np.bool_],  # (R, C), changed
+    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
+) -> int:
+    """Mark the 4-connected part of a mask around a pixel as seen; its pixels."""
+    rows, cols = mask.shape
+    stack[0, 0], stack[0, 1] = top, left
+    seen[top, left] = True
+    count, done = 1, 0
+    while done < count:
+        row, col = stack[done]
+        done += 1
+        for k in range(4):
+            i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
+            j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
+            inside = 0 <= i < rows and 0 <= j < cols
+            if inside and mask[i, j] and not seen[i, j]:
+                seen[i, j] = True
+                stack[count, 0], stack[count, 1] = i, j
+                count += 1
+    return count
+
+
+@kernel
 def _keep_largest(
     mask: NDArray[np.bool_],  # (R, C), changed
     seen: NDArray[np.bool_],  # (R, C) scratch
-    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
 ) -> None:
     """Leave the largest 4-connected part of a mask."""
-    rows, cols = mask.shape
-    most, best, parts = 0, -1, 0
-    for turn in range(2):
+    seen[:] = False
+    most, parts, top, left = 0, 0, 0, 0
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
+            if mask[i, j] and not seen[i, j]:
+                count = _collect(mask, i, j, seen, stack)
+                parts += 1
+                if count > most:
+                    most, top, left = count, i, j
+    if parts > 1:
         seen[:] = False
-        for start in range(rows * cols):
-            if turn == 1 and start != best:
-                continue
-            if not mask[start // cols, start % cols] or seen[start // cols, start % cols]:
-                continue
-            stack[0], count, done = start, 1, 0
-            seen[start // cols, start % cols] = True
-            while done < count:
-                row, col = stack[done] // cols, stack[done] % cols
-                done += 1
-                for k in range(4):
-                    i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
-                    j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
-                    inside = 0 <= i < rows and 0 <= j < cols
-                    if inside and mask[i, j] and not seen[i, j]:
-                        seen[i, j] = True
-                        stack[count] = i * cols + j
-                        count += 1
-            parts += 1
-            if count > most:
-                most, best = count, start
-        if parts < 2:
-            return
-    mask[:] = seen
+        _collect(mask, top, left, seen, stack)
+        mask[:] = seen
 
 
 @kernel
@@ -166,7 +192,7 @@ def _cut_spurs(
     away: NDArray[np.int16],  # (R, C) scratch
     opened: NDArray[np.bool_],  # (R, C) scratch
     line: NDArray[np.int16],  # (C + 2,) or more, scratch
-    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
 ) -> None:
     """Take off what is narrow beside the region's greatest width."""
     rows, cols = mask.shape
@@ -267,7 +293,7 @@ def _settle(
     lowest: int,
     steps: int,
     line: NDArray[np.int16],  # (C + 2,) or more, scratch
-    stack: NDArray[np.int32],  # (R * C,) or more, scratch
+    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
     work: NDArray[np.float32],  # (R * C,) or more, scratch
     inward: NDArray[np.int16],  # (R, C) scratch
     away: NDArray[np.int16],  # (R, C) scratch
@@ -330,7 +356,7 @@ def outline(
 ) -> None:
     """Delineate each region."""
     size = contrast.shape[1]
-    stack, work = np.empty(size * size, np.int32), np.empty(size * size, np.float32)
+    stack, work = np.empty((size * size, 2), np.int32), np.empty(size * size, np.float32)
     window, line = np.empty(4, np.int64), np.empty(size + 2, np.int16)
     beyond = np.empty((size, size), np.int16)
     for n in range(contrast.shape[0]):
@@ -364,20 +390,27 @@ def outline(
 @kernel
 def rough(
     join: NDArray[np.int16],  # (N, M, M) of `region.grow`
+    box: NDArray[np.int64],  # (N, 4) of `region.grow`
     level: NDArray[np.int64],  # (N,) of `region.grow`
     step_mm: float,
     out_away: NDArray[np.float32],  # (N, M, M) mm as in `outline`
 ) -> None:
     """Distances from the outline of each region at its first level, holes filled."""
     size = join.shape[1]
-    stack, mask = np.empty(size * size, np.int32), np.empty((size, size), np.bool_)
-    line, inward = np.empty(size + 2, np.int16), np.empty((size, size), np.int16)
-    beyond = np.empty((size, size), np.int16)
+    stack, window = np.empty((size * size, 2), np.int32), np.empty(4, np.int64)
+    line, beyond = np.empty(size + 2, np.int16), np.empty((size, size), np.int16)
+    mask = np.empty((size, size), np.bool_)
     for n in range(join.shape[0]):
         out_away[n] = -size * step_mm
-        if level[n] > 0:
-            fill(join[n], level[n], stack, mask)
-            _distance(mask, True, line, beyond)
-            _distance(mask, False, line, inward)
-            beyond -= inward
-            _to_mm(beyond, step_mm, out_away[n])
+        if level[n] < 1:
+            continue
+        _window(join[n], box[n], level[n], 1, window)
+        top, bottom, left, right = window
+        mask[:] = False
+        part = mask[top:bottom, left:right]
+        fill(join[n, top:bottom, left:right], level[n], stack, part)
+        _distance(mask, True, line, beyond)
+        inward = np.empty(part.shape, np.int16)
+        _distance(part, False, line, inward)
+        beyond[top:bottom, left:right] -= inward
+        _to_mm(beyond, step_mm, out_away[n])

@@ -71,22 +71,23 @@ def _jump(
 @kernel
 def _grow(
     seen: NDArray[np.int8],  # (M, M) 1: to be visited; becomes 2
-    start: int,
-    stack: NDArray[np.int32],  # (M * M,) gets the pixels of the part
+    first_row: int,
+    first_col: int,
+    stack: NDArray[np.int32],  # (M * M, 2) gets the pixels of the part
 ) -> int:
     """Collect the 8-connected part of 1s around a pixel; their number."""
     size = seen.shape[0]
-    stack[0] = start
-    seen[start // size, start % size] = 2
+    stack[0, 0], stack[0, 1] = first_row, first_col
+    seen[first_row, first_col] = 2
     count, done = 1, 0
     while done < count:
-        row, col = stack[done] // size, stack[done] % size
+        row, col = stack[done]
         done += 1
         for i in range(max(row - 1, 0), min(row + 2, size)):
             for j in range(max(col - 1, 0), min(col + 2, size)):
                 if seen[i, j] == 1:
                     seen[i, j] = 2
-                    stack[count] = i * size + j
+                    stack[count, 0], stack[count, 1] = i, j
                     count += 1
     return count
 
@@ -95,28 +96,29 @@ def _grow(
 def _keep_long(
     seen: NDArray[np.int8],  # (M, M) 1 where a line may be
     least_px: int,
-    stack: NDArray[np.int32],  # (M * M,)
+    stack: NDArray[np.int32],  # (M * M, 2)
     out: NDArray[np.bool_],  # (M, M)
 ) -> None:
     """Mark the parts that are long enough and leave most of their box, or fill the image."""
     size = seen.shape[0]
-    for start in range(size * size):
-        if seen[start // size, start % size] != 1:
-            continue
-        count = _grow(seen, start, stack)
-        top = left = size
-        bottom = right = 0
-        for k in range(count):
-            row, col = stack[k] // size, stack[k] % size
-            top, bottom = min(top, row), max(bottom, row)
-            left, right = min(left, col), max(right, col)
-        length = max(bottom - top, right - left) + 1
-        room = (bottom - top + 1) * (right - left + 1)
-        sparse = count <= max(5 * length, 0.3 * room)
-        # A net that fills a third of the image is no lesion's own structure.
-        if length >= least_px and (sparse or 3 * count > size * size):
+    for i in range(size):
+        for j in range(size):
+            if seen[i, j] != 1:
+                continue
+            count = _grow(seen, i, j, stack)
+            top = left = size
+            bottom = right = 0
             for k in range(count):
-                out[stack[k] // size, stack[k] % size] = True
+                row, col = stack[k]
+                top, bottom = min(top, row), max(bottom, row)
+                left, right = min(left, col), max(right, col)
+            length = max(bottom - top, right - left) + 1
+            room = (bottom - top + 1) * (right - left + 1)
+            sparse = count <= max(5 * length, 0.3 * room)
+            # A net that fills a third of the image is no lesion's own structure.
+            if length >= least_px and (sparse or 3 * count > size * size):
+                for k in range(count):
+                    out[stack[k, 0], stack[k, 1]] = True
 
 
 @kernel
@@ -155,7 +157,7 @@ def find_lines(
     jump = np.empty((across, across), np.int16)
     buffers = np.empty((2, across * across), np.int16)
     seen = np.empty((size, size), np.int8)
-    stack, bins = np.empty(size * size, np.int32), np.empty(1024, np.int32)
+    stack, bins = np.empty((size * size, 2), np.int32), np.empty(1024, np.int32)
     for n in range(n_images):
         for i in range(across):
             row = min(max(i - 4, 0), size - 1)

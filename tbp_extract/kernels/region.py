@@ -22,6 +22,8 @@ def flood(
 ) -> None:
     """Grow a region from a seed through all levels."""
     size = contrast.shape[0]
+    # Whole numbers are slow to divide; with half a pixel added the product is never off by one.
+    per_row = 1.0 / size
     head = np.full(top + 1, -1, np.int32)
     out_join[:] = 0
     out_box[0], out_box[1], out_box[2], out_box[3] = size, -1, size, -1
@@ -37,7 +39,8 @@ def flood(
             level -= 1
             continue
         head[level] = after[pixel]
-        row, col = pixel // size, pixel % size
+        row = int((pixel + 0.5) * per_row)
+        col = pixel - row * size
         out_join[row, col] = level
         out_box[0], out_box[1] = min(out_box[0], row), max(out_box[1], row)
         out_box[2], out_box[3] = min(out_box[2], col), max(out_box[3], col)

@@ -22,14 +22,15 @@ def chain_length(
     size = mask.shape[1]
     for n in range(mask.shape[0]):
         out_px[n] = np.nan
-        start = -1
-        for k in range(size * size):
-            if mask[n, k // size, k % size]:
-                start = k
-                break
-        if start < 0:
+        top = left = -1
+        for i in range(size):
+            for j in range(size if top < 0 else 0):
+                if mask[n, i, j]:
+                    top, left = i, j
+                    break
+        if top < 0:
             continue
-        row, col, heading, length, first = start // size, start % size, 0, 0.0, -1
+        row, col, heading, length, first = top, left, 0, 0.0, -1
         for _ in range(4 * size * size):
             step = -1
             for turn in range(8):
@@ -38,7 +39,7 @@ def chain_length(
                 if 0 <= i < size and 0 <= j < size and mask[n, i, j]:
                     step = k
                     break
-            if step < 0 or (row * size + col == start and step == first):
+            if step < 0 or (row == top and col == left and step == first):
                 break
             first = step if first < 0 else first
             # After a diagonal step one more neighbour has been ruled out.

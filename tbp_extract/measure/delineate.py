@@ -262,7 +262,7 @@ def _first_outline(image: Image, skin: _Skin, core: NDArray[np.bool_]) -> NDArra
     """Distances from a first outline on the coarse grid; far outside where there is none."""
     field = _grow(image.coarse_lab, image.coarse_usable, skin, core, 2.0 * _STEP_MM)
     away_mm = np.empty(core.shape, np.float32)
-    edge.rough(field.join, field.level, 2.0 * _STEP_MM, away_mm)
+    edge.rough(field.join, field.box, field.level, 2.0 * _STEP_MM, away_mm)
     return away_mm
 
 

@@ -12,7 +12,7 @@ def test_fill_closes_holes_that_the_rim_does_not_reach() -> None:
     join[7:10, 7:10] = 2
     join[12:, 10] = 0
     mask = np.empty((20, 20), np.bool_)
-    edge.fill(join, 5, np.empty(400, np.int32), mask)
+    edge.fill(join, 5, np.empty((400, 2), np.int32), mask)
     holes: NDArray[np.bool_] = ndimage.binary_fill_holes(join >= 5)
     np.testing.assert_array_equal(mask, holes)
 
@@ -52,7 +52,7 @@ def test_outline_measures_distances_on_both_sides() -> None:
     assert abs(share.sum() / (np.pi * 144) - 1.0) < 0.02
     assert rim[0] == 0.0
     rough = np.empty((1, 61, 61), np.float32)
-    edge.rough(join, np.array([round(40 * threshold[0])]), 0.3, rough)
+    edge.rough(join, box, np.array([round(40 * threshold[0])]), 0.3, rough)
     np.testing.assert_allclose(rough, away, atol=1e-5)
 
 
