@@ -12,12 +12,15 @@ from tbp_extract.kernels import kernel
 def _median(values: NDArray[np.float32], count: int, bins: NDArray[np.int32]) -> float:
     """Median of CIELAB values, interpolated in bins of 0.05 from -60 on."""
     n_bins = bins.shape[0]
+    first = n_bins - 1
     bins[:] = 0
     for k in range(count):
-        place = np.int32((values[k] + np.float32(60.0)) * np.float32(20.0))
-        bins[min(max(place, 0), n_bins - 1)] += 1
+        place = int((values[k] + np.float32(60.0)) * np.float32(20.0))
+        place = min(max(place, 0), n_bins - 1)
+        first = min(first, place)
+        bins[place] += 1
     below = 0
-    for b in range(n_bins):
+    for b in range(first, n_bins):
         if 2 * (below + bins[b]) >= count:
             share: float = (0.5 * count - below) / bins[b]
             return (b + share) / 20.0 - 60.0

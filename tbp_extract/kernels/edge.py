@@ -24,8 +24,8 @@ _SPUR_SHARE, _SPUR_MOST = 0.45, 10
 _LOWEST = 0.35
 
 
-# What a row shows before its first pixel of the region and after its last is reached along the row.
-# What lies between is holes and bays: it is asked again, to and fro, until no more of it is reached.
+# What a row shows before its first pixel of the region and after its last is reached along the row;
+# what lies between, holes and bays, is asked again, to and fro, until no more of it is reached.
 @kernel
 def fill(
     join: NDArray[np.int16],  # (R, C)
@@ -110,9 +110,7 @@ def chamfer(
     """Distance to the other side of the outline, counted 3 a side step and 4 a diagonal one."""
     _distance(mask, False, line, inward)
     _distance(mask, True, line, out)
-    for i in range(mask.shape[0]):
-        for j in range(mask.shape[1]):
-            out[i, j] = inward[i, j] - out[i, j]
+    out[:] = inward - out
 
 
 @kernel
@@ -124,16 +122,13 @@ def band_median(
     work: NDArray[np.float32],  # (R * C,) or more, scratch
 ) -> float:
     """Median contrast of the pixels with low <= away <= high; NaN if there are none."""
-    rows, cols = contrast.shape
     count = 0
-    for i in range(rows):
-        for j in range(cols):
+    for i in range(contrast.shape[0]):
+        for j in range(contrast.shape[1]):
             if low <= away[i, j] <= high and contrast[i, j] > np.float32(-1.0):
                 work[count] = contrast[i, j]
                 count += 1
-    if count == 0:
-        return np.nan
-    return float(np.median(work[:count]))
+    return float(np.median(work[:count])) if count > 0 else np.nan
 
 
 @kernel
@@ -152,14 +147,12 @@ def _collect(
     while done < count:
         row, col = stack[done]
         done += 1
-        for k in range(4):
-            i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
-            j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
-            inside = 0 <= i < rows and 0 <= j < cols
-            if inside and mask[i, j] and not seen[i, j]:
-                seen[i, j] = True
-                stack[count, 0], stack[count, 1] = i, j
-                count += 1
+        for i in range(max(row - 1, 0), min(row + 2, rows)):
+            for j in range(max(col - 1, 0), min(col + 2, cols)):
+                if (i == row or j == col) and mask[i, j] and not seen[i, j]:
+                    seen[i, j] = True
+                    stack[count, 0], stack[count, 1] = i, j
+                    count += 1
     return count
 
 
@@ -195,22 +188,13 @@ def _cut_spurs(
     stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
 ) -> None:
     """Take off what is narrow beside the region's greatest width."""
-    rows, cols = mask.shape
     _distance(mask, False, line, away)
-    deepest = 0
-    for i in range(rows):
-        for j in range(cols):
-            deepest = max(deepest, away[i, j])
-    reach = max(least, min(int(_SPUR_SHARE * deepest), _SPUR_MOST))
-    if deepest <= reach:
+    reach = max(least, min(int(_SPUR_SHARE * away.max()), _SPUR_MOST))
+    if away.max() <= reach:
         return
-    for i in range(rows):
-        for j in range(cols):
-            opened[i, j] = away[i, j] > reach
+    opened[:] = away > reach
     _distance(opened, True, line, away)
-    for i in range(rows):
-        for j in range(cols):
-            mask[i, j] = mask[i, j] and away[i, j] <= reach + 4
+    mask[:] = mask & (away <= reach + 4)
     _keep_largest(mask, opened, stack)
 
 
@@ -397,9 +381,9 @@ def rough(
 ) -> None:
     """Distances from the outline of each region at its first level, holes filled."""
     size = join.shape[1]
-    stack, window = np.empty((size * size, 2), np.int32), np.empty(4, np.int64)
-    line, beyond = np.empty(size + 2, np.int16), np.empty((size, size), np.int16)
-    mask = np.empty((size, size), np.bool_)
+    stack, line = np.empty((size * size, 2), np.int32), np.empty(size + 2, np.int16)
+    mask, beyond = np.empty((size, size), np.bool_), np.empty((size, size), np.int16)
+    window = np.empty(4, np.int64)
     for n in range(join.shape[0]):
         out_away[n] = -size * step_mm
         if level[n] < 1:

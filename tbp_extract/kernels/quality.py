@@ -16,12 +16,13 @@ def lightness(
     pixels: NDArray[np.uint8],  # (S, S, 3)
     covered: NDArray[np.bool_],  # (S, S)
     share: NDArray[np.float32],  # (256, 3) part of Y by byte and channel, scaled to len(steps) - 1
-    steps: NDArray[np.int32],  # (K,) 64 L* by scaled Y
+    steps: NDArray[np.int16],  # (K,) 64 L* by scaled Y
     inverse: NDArray[np.float32],  # (256,) 255 / byte; 0 for 0
     dark: int,
     bright: int,
     light: NDArray[np.int32],  # (S, S) out: 64 L*; 0 where not covered
     colour: NDArray[np.uint8],  # (S, S) out: HSV saturation * 255
+    lowest: NDArray[np.uint8],  # (S, S) out: lowest channel; 0 where not covered
 ) -> int:
     """Turn sRGB into lightness and saturation.
 
@@ -36,6 +37,7 @@ def lightness(
             light[row, col] = steps[int(y + 0.5)] * covered[row, col]
             high, low = max(red, green, blue), min(red, green, blue)
             colour[row, col] = int((np.int32(high) - np.int32(low)) * inverse[high] + 0.5)
+            lowest[row, col] = low * covered[row, col]
             clipped += covered[row, col] & ((high <= dark) | (high >= bright))
     return clipped
 
@@ -51,8 +53,9 @@ def _add_squares(
     total, pairs = np.int64(0), np.int64(0)
     for k in range(one.shape[0]):
         both = np.int32(one_covered[k] & two_covered[k])
-        step = (two[k] - one[k]) * both
-        total += np.int64(step) * np.int64(step)
+        # At most 6,400 either way: the square fits.
+        step = np.int32((two[k] - one[k]) * both)
+        total += np.int64(np.int32(step * step))
         pairs += both
     out[0] += total
     out[1] += pairs
@@ -110,9 +113,9 @@ def _middle(counts: NDArray[np.int32]) -> float:
 
 @kernel
 def count_glare(
-    pixels: NDArray[np.uint8],  # (S, S, 3)
     light: NDArray[np.int32],  # (S, S)
     colour: NDArray[np.uint8],  # (S, S)
+    lowest: NDArray[np.uint8],  # (S, S) lowest channel; 0 where not covered
     covered: NDArray[np.bool_],  # (S, S)
     border: NDArray[np.bool_],  # (S, S) zone whose median is the skin
     rise: int,
@@ -125,14 +128,17 @@ def count_glare(
             if border[row, col] and covered[row, col]:
                 lights[light[row, col]] += 1
                 colours[colour[row, col]] += 1
-    least, most = _middle(lights) + rise, _middle(colours) * pale
-    found = 0
+    middle, found = _middle(lights), np.int32(0)
+    # No skin to compare with: only white is glare.
+    least = np.int32(middle + rise) if middle == middle else np.int32(1 << 20)
+    most = np.uint8(_middle(colours) * pale) if middle == middle else np.uint8(0)
     for row in range(light.shape[0]):
+        # Row by row and without branches it runs in vector registers.
+        line, tint, low, known = light[row], colour[row], lowest[row], covered[row]
         for col in range(light.shape[1]):
-            white = min(pixels[row, col, 0], pixels[row, col, 1], pixels[row, col, 2]) >= 250
-            shine = light[row, col] >= least and colour[row, col] <= most
-            found += covered[row, col] & (white | shine)
-    return found
+            shine = (line[col] >= least) & (tint[col] <= most) & known[col]
+            found += np.int32(shine | (low[col] >= 250))
+    return int(found)
 
 
 @kernel
@@ -227,7 +233,7 @@ def assess(
     covered: NDArray[np.bool_],  # (N, S, S)
     border: NDArray[np.bool_],  # (S, S)
     share: NDArray[np.float32],  # (256, 3)
-    steps: NDArray[np.int32],  # (K,)
+    steps: NDArray[np.int16],  # (K,)
     inverse: NDArray[np.float32],  # (256,)
     lag_px: NDArray[np.float64],  # (2,) fine and coarse
     clip: NDArray[np.int64],  # (2,) highest byte that is dark, lowest that is bright
@@ -242,6 +248,7 @@ def assess(
     """Judge crop after crop in the same scratch; a crop without skin is left as it is."""
     size = pixels.shape[1]
     light, colour = np.empty((size, size), np.int32), np.empty((size, size), np.uint8)
+    lowest = np.empty((size, size), np.uint8)
     wide = size + 2 * pad
     valley, strand = np.empty((wide, wide), np.uint8), np.empty((size, size), np.uint8)
     sums = np.empty(2, np.int64)
@@ -250,12 +257,14 @@ def assess(
         if seen == 0:
             continue
         clipped = lightness(
-            *(pixels[n], covered[n], share, steps, inverse, clip[0], clip[1]), *(light, colour)
+            *(pixels[n], covered[n], share, steps, inverse, clip[0], clip[1]),
+            *(light, colour, lowest),
         )
         for k in range(2):
             out[n, k] = rms_step(light, covered[n], lag_px[k], sums)
         out[n, 2] = clipped / seen
-        out[n, 3] = count_glare(pixels[n], light, colour, covered[n], border, rise, pale) / seen
+        glare = count_glare(light, colour, lowest, covered[n], border, rise, pale)
+        out[n, 3] = glare / seen
         mark_hair(
             *(light, covered[n], hair[0], hair[1], hair[2], probes, lines, hair[3]),
             *(valley, strand),

@@ -96,29 +96,29 @@ def halve(
 # Powers as polynomials in fourth roots, which run in vector registers where tables do not. Beyond
 # their ranges both curves go on as lines.
 @kernel
-def _linear(level: float) -> float:
+def _linear(level: np.float32) -> np.float32:
     """Linear light of an sRGB level in 0..255; off by less than 4e-7 of itself."""
     one = np.float32
     bright = max(level, one(0.04045 * 255.0))
     x = bright * one(1.0 / (1.055 * 255.0)) + one(0.055 / 1.055)
-    s = math.sqrt(math.sqrt(x))
+    s = one(math.sqrt(math.sqrt(x)))
     power = one(0.14903633) + s * one(-0.02740034)
     power = one(-0.014167067) + s * (
         one(0.25538863) + s * (one(1.0259713) + s * (one(-0.38882890) + s * power))
     )
-    return x * x * power + (level - bright) * one(1.0 / (12.92 * 255.0))
+    return one(x * x * power + (level - bright) * one(1.0 / (12.92 * 255.0)))
 
 
 @kernel
-def _root(ratio: float) -> float:
+def _root(ratio: np.float32) -> np.float32:
     """CIELAB's f: the cube root above (6/29)^3, off by less than 1e-6; a line below."""
     one = np.float32
     above = max(ratio, one(0.008856))
-    s = math.sqrt(math.sqrt(above))
+    s = one(math.sqrt(math.sqrt(above)))
     power = one(-0.92676312) + s * (one(0.38136180) + s * one(-0.069043616))
     power = one(1.1458104) + s * (one(-1.2868394) + s * (one(1.3222620) + s * power))
     power = one(-0.0089052248) + s * (one(0.44211709) + s * power)
-    return power + (ratio - above) * one(7.787)
+    return one(power + (ratio - above) * one(7.787))
 
 
 # In blocks that stay in the cache, channel by channel: a loop over one plane runs in vector

@@ -186,6 +186,7 @@ def mirror_distance(
                     weight[count] = share[n, i, j]
                     total += weight[count]
                     count += 1
+        flat, across = share[n].ravel(), np.uint64(size)
         for a in range(direction.shape[0]):
             down, right = direction[a, 0], direction[a, 1]
             both = 0.0
@@ -197,8 +198,11 @@ def mirror_distance(
                     continue
                 r, s = int(row), int(col)
                 v, w = row - r, col - s
-                upper = share[n, r, s] * (1.0 - w) + share[n, r, s + 1] * w
-                lower = share[n, r + 1, s] * (1.0 - w) + share[n, r + 1, s + 1] * w
+                # Unsigned: an index that cannot be negative needs no test.
+                here = np.uint64(r * size + s)
+                below = here + across
+                upper = flat[here] * (1.0 - w) + flat[here + np.uint64(1)] * w
+                lower = flat[below] * (1.0 - w) + flat[below + np.uint64(1)] * w
                 both += min(weight[k], upper * (1.0 - v) + lower * v)
             out[n, a] = 1.0 - both / (2.0 * total - both) if total > 0.0 else np.nan
 

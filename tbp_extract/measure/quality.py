@@ -129,7 +129,7 @@ class _LightTable:
     share: NDArray[np.float32]
     """(256, 3) part of Y by byte and channel, in steps."""
 
-    steps: NDArray[np.int32]
+    steps: NDArray[np.int16]
     """64 L* by step of Y."""
 
     inverse: NDArray[np.float32]
@@ -144,7 +144,7 @@ def _light_table() -> _LightTable:
     inverse = np.concatenate(([0.0], 255.0 / np.arange(1, 256)))
     return _LightTable(
         share=(linear[:, None] * weights * (_Y_STEPS - 1)).astype(np.float32),
-        steps=np.round(lightness * _LIGHT_UNITS).astype(np.int32),
+        steps=np.round(lightness * _LIGHT_UNITS).astype(np.int16),
         inverse=inverse.astype(np.float32),
     )
 

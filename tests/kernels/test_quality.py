@@ -24,10 +24,10 @@ def test_lightness_is_that_of_the_formulas() -> None:
     pixels[0, :2] = [[0, 0, 0], [255, 255, 255]]
     table = _light_table()
     light, colour = np.empty((24, 24), np.int32), np.empty((24, 24), np.uint8)
-    covered = np.ones((24, 24), np.bool_)
+    lowest, covered = np.empty((24, 24), np.uint8), np.ones((24, 24), np.bool_)
     covered[5, 5] = False
     clipped = kernels.lightness(
-        pixels, covered, table.share, table.steps, table.inverse, 8, 254, light, colour
+        pixels, covered, table.share, table.steps, table.inverse, 8, 254, light, colour, lowest
     )
     exact = rgb_to_lab(pixels)[..., 0]
     exact[5, 5] = 0.0
@@ -36,6 +36,7 @@ def test_lightness_is_that_of_the_formulas() -> None:
     high, low = pixels.max(axis=2).astype(float), pixels.min(axis=2).astype(float)
     assert clipped == (((high <= 8) | (high >= 254)) & covered).sum() > 2
     np.testing.assert_allclose(colour, 255 * (high - low) / np.maximum(high, 1), atol=0.51)
+    np.testing.assert_array_equal(lowest, low * covered)
 
 
 @pytest.mark.parametrize("lag", [1, 2, 7])
@@ -83,6 +84,7 @@ def test_glare_is_that_of_whole_arrays(seed: int) -> None:
     light = rng.integers(3000, 6000, (25, 25)).astype(np.int32)
     colour = rng.integers(0, 200, (25, 25)).astype(np.uint8)
     every = np.ones((25, 25), np.bool_)
-    found = kernels.count_glare(pixels, light, colour, every, every, 500, 0.6)
+    lowest = pixels.min(axis=2)
+    found = kernels.count_glare(light, colour, lowest, every, every, 500, 0.6)
     assert found == naive.count_glare(pixels, light, colour, every, 500, 0.6)
     assert found > 10
