@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.scan import read_scan, scan_ref
@@ -16,6 +17,7 @@ from tbp_extract.phantom.anatomy import RIGHT, Part
 from tbp_extract.types import Scan, Surface
 
 BORDERS = Path(__file__).parent / "data" / "makehuman_borders.json"
+RIG = Path(__file__).parent / "data" / "makehuman_rig_parts.json"
 PAINTED = "mh_male_young"
 MAKEHUMAN = (PAINTED, "mh_male_middleage", "mh_male_dark", "mh_female_middleage_asian")
 
@@ -154,6 +156,52 @@ def makehuman(data: Path, name: str) -> LabelledBody:
     return LabelledBody(
         ours.vertices_mm, ours.faces, _relaid(truth, name, painted.vertices_mm, ours)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RigScore:
+    """Shares of skin area beside a rig, which knows no front and back, halves and thirds."""
+
+    simple: float
+    """In the same of head, torso, arms and legs."""
+
+    detailed: float
+    """Upper and lower limbs told apart too."""
+
+    simple_far: float
+    """`simple`, of the skin that is farther than 50 mm from every border of the rig's."""
+
+
+def beside_rig(body: LabelledBody, location: NDArray[np.uint8]) -> RigScore:
+    """Compare with parts by the bones that MakeHuman's authors let each vertex of theirs follow.
+
+    Nothing of these was drawn or chosen for this package.
+    """
+    rig = json.loads(RIG.read_text(encoding="utf-8"))
+    part = np.repeat(*np.array(rig["runs"]).T)
+    votes = np.stack([(part[body.faces] == k).sum(axis=1) for k in range(len(rig["parts"]))])
+    theirs = np.array(rig["parts"], object)[votes.argmax(axis=0)]
+    whole = ["Torso" if n.startswith("Torso") else n for n in LOCATIONS]
+    ours = np.array(whole, object)[location]
+    a, b, c = (body.vertices_mm[body.faces[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    limb, rig_limb = (np.array([n.split(" - ")[0] for n in names]) for names in (ours, theirs))
+    far = _border_distance_mm(body.centres_mm, rig_limb) > 50.0
+    same = limb == rig_limb
+    return RigScore(
+        simple=float(area[same].sum() / area.sum()),
+        detailed=float(area[ours == theirs].sum() / area.sum()),
+        simple_far=float(area[same & far].sum() / area[far].sum()),
+    )
+
+
+def _border_distance_mm(points: NDArray[np.float64], names: NDArray[Any]) -> NDArray[np.float64]:
+    """Distance of each point to the nearest one of another name."""
+    away = np.empty(len(points))
+    for name in np.unique(names):
+        here = names == name
+        away[here] = cKDTree(points[~here]).query(points[here])[0]
+    return away
 
 
 def _relaid(
