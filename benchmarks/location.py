@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     bodies = {name: makehuman(data_folder(), name) for name in MAKEHUMAN}
-    result = {
+    result: dict[str, Any] = {
         "whole": {name: scored(body) for name, body in whole(bodies).items()},
         "partial": {
             f"{name}, {cut}": scored(partial(body, cut))

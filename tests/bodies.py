@@ -178,7 +178,8 @@ def beside_rig(body: LabelledBody, location: NDArray[np.uint8]) -> RigScore:
     Nothing of these was drawn or chosen for this package.
     """
     rig = json.loads(RIG.read_text(encoding="utf-8"))
-    part = np.repeat(*np.array(rig["runs"]).T)
+    kind, count = np.array(rig["runs"]).T
+    part = np.repeat(kind, count)
     votes = np.stack([(part[body.faces] == k).sum(axis=1) for k in range(len(rig["parts"]))])
     theirs = np.array(rig["parts"], object)[votes.argmax(axis=0)]
     whole = ["Torso" if n.startswith("Torso") else n for n in LOCATIONS]
