@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tbp_extract.cli.common import FOLDER
+from tbp_extract.errors import ScanReason
 
 if TYPE_CHECKING:
     from tbp_extract.pipeline.status import RunStatus
@@ -26,7 +27,14 @@ def status(out: Path) -> int:
 
 @click.command()
 @click.argument("out", type=FOLDER)
-@click.option("--reason", "reasons", multiple=True, help="Only scans with this code; repeatable.")
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice([str(reason) for reason in ScanReason]),
+    metavar="CODE",
+    help="Only scans with this code; repeatable.",
+)
 def retry(out: Path, reasons: tuple[str, ...]) -> int:
     """Put the quarantined scans of OUT back into the queue, for the next run."""
     from tbp_extract.pipeline.status import retry_quarantined

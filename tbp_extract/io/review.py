@@ -6,12 +6,14 @@ copy of the queue with the last column filled, and the run never touches them.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tbp_extract.errors import ConfigError
+from tbp_extract.io.files import PRIVATE_FILE
+from tbp_extract.io.text_table import TableError, TextTable, parse_table
 from tbp_extract.types import Decision
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
 
 QUEUE_FIELDS: Final = ("isic_id", "scan", "reasons", "decision")
 MOST_BYTES: Final = 1 << 28
+
+_NAME: Final = "private/decisions.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ def parse_review(data: bytes) -> list[ReviewRow]:
 def read_decisions(path: Path) -> dict[str, Decision]:
     """Read a reviewer's decisions by id; no file gives none.
 
+    Whatever an editor made of it, the file is for its owner alone afterwards.
+
     Parameters
     ----------
     path : Path
@@ -80,27 +86,31 @@ def read_decisions(path: Path) -> dict[str, Decision]:
     if not path.exists():
         return {}
     try:
+        path.chmod(PRIVATE_FILE)
         if path.stat().st_size > MOST_BYTES:
-            raise ConfigError("the reviewer's decisions: expected a CSV, got a file too large")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError("the reviewer's decisions: expected a CSV in UTF-8") from None
-    table = csv.DictReader(io.StringIO(text))
-    if not {"isic_id", "decision"} <= set(table.fieldnames or ()):
-        raise ConfigError("the reviewer's decisions: expected columns isic_id and decision")
-    return _taken(list(table))
+            raise ConfigError(f"{_NAME}: expected a CSV, got a file too large")
+        table = parse_table(path.read_bytes())
+    except OSError:
+        raise ConfigError(f"{_NAME} cannot be read: look at its owner and its mode") from None
+    except TableError as error:
+        raise ConfigError(f"{_NAME}: {error}") from None
+    if not {"isic_id", "decision"} <= table.columns.keys():
+        raise ConfigError(f"{_NAME}: expected columns isic_id and decision, as in the review queue")
+    return _taken(table)
 
 
-def _taken(rows: Sequence[Mapping[str, str | None]]) -> dict[str, Decision]:
+def _taken(table: TextTable) -> dict[str, Decision]:
     decisions: dict[str, Decision] = {}
-    for number, row in enumerate(rows, start=2):
-        word, isic_id = (row["decision"] or "").strip().lower(), (row["isic_id"] or "").strip()
+    columns = table.columns["isic_id"], table.columns["decision"]
+    for number, isic_id, given in zip(table.row_number, *columns, strict=True):
+        word = given.lower()
         if not word:
             continue
         if word not in tuple(Decision):
             raise ConfigError(
-                f"the reviewer's decisions, line {number}: expected approve, reject or nothing"
+                f"{_NAME}, row {number}: expected approve, reject or nothing in the column "
+                "decision, got another word"
             )
         if decisions.setdefault(isic_id, Decision(word)) != word:
-            raise ConfigError(f"the reviewer's decisions, line {number}: decided twice, both ways")
+            raise ConfigError(f"{_NAME}, row {number}: decided twice, both ways")
     return decisions

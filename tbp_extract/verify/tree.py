@@ -97,7 +97,10 @@ def check_private_modes(evidence: Evidence) -> Iterator[str]:
         yield f"private/: {links} of its entries are symbolic links"
     opened = [f for f in status if not stat.S_ISLNK(f.st_mode) and f.st_mode & 0o077]
     if opened:
-        yield f"private/: {len(opened)} of its files and folders may be entered by others"
+        yield (
+            f"private/: {len(opened)} of its files and folders may be entered by others: take "
+            "their rights away (chmod -R go-rwx)"
+        )
 
 
 def check_times(evidence: Evidence) -> Iterator[str]:

@@ -66,7 +66,7 @@ def test_a_wrong_word_of_a_reviewer_stops_the_run(narrow: Path, tmp_path: Path) 
     layout = OutLayout(tmp_path / "out")
     layout.private.mkdir(parents=True)
     layout.decisions.write_text("isic_id,decision\nTBP_AAAAAAAAAAAA,yes\n")
-    with pytest.raises(ConfigError, match="line 2: expected approve, reject or nothing"):
+    with pytest.raises(ConfigError, match="row 2: expected approve, reject or nothing"):
         held_run(narrow, tmp_path / "out")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,6 @@ from tbp_extract import LesionDataset, ShardReader, read_metadata
 from tbp_extract.columns import ISIC_TEST_COLUMNS, VOCABULARY
 from tbp_extract.config import Config, parse_config
 from tbp_extract.errors import OutputError, ReleaseError
-from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.measure.location import simple_location
 from tbp_extract.pipeline.result import ScanResult
@@ -304,10 +304,10 @@ def test_damaged_table_of_a_finished_release_is_written_anew(
 def test_fault_of_the_program_costs_one_scan_and_leaves_its_trace(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def faulty(ref: ScanRef, config: Config, key: ReleaseKey, *, folder: ScanFolder) -> ScanResult:
+    def faulty(ref: ScanRef, config: Config, key: ReleaseKey, **more: Any) -> ScanResult:
         if ref.scan_id == "arm_001":
             raise ZeroDivisionError
-        return process_scan(ref, config, key, folder=folder)
+        return process_scan(ref, config, key, **more)
 
     monkeypatch.setattr("tbp_extract.pipeline.work.process_scan", faulty)
     report = run(source, tmp_path / "out", CONFIG, workers=0)
