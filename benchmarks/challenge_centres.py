@@ -56,7 +56,7 @@ def main() -> None:
         started = time.perf_counter()
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ourselves
         seconds = time.perf_counter() - started
-        assert done.returncode == 3, done.stderr
+        assert done.returncode == 3, done.stdout + done.stderr
         private = root / "out" / "private"
         errors: dict[int, set[str]] = {}
         for row in read(private / "label_problems.csv"):

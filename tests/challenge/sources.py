@@ -39,6 +39,7 @@ UNPLACED: Final = dict.fromkeys(
 """An arm by itself is no body that parts could be told of."""
 
 HEAD: Final = "Head & Neck"
+AXES: Final = ("tbp_lv_x", "tbp_lv_y", "tbp_lv_z")
 UNMATCHED_TAG, BIOPSY_TAG = "90", "91"
 
 People = dict[tuple[str, int], list[Visit]]
@@ -254,7 +255,9 @@ def _tile(lesion: Lesion) -> VendorTile:
         uuid=None if alone else lesion.lesion_id,
         tag=lesion.tag,
         tag_status=lesion.status,
-        measures={"majorAxisMM": None, "location_simple": lesion.location},
+        # Axes are there as at the centre of scans: what only one centre lacks tells centres apart.
+        measures={"majorAxisMM": None, "location_simple": lesion.location}
+        | dict.fromkeys(AXES, 100.0),
     )
 
 
