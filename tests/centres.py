@@ -43,6 +43,7 @@ class Lesion:
     jpeg: bytes
     status: str | None = None
     size_mm: float = 3.0
+    location: str = "Left Arm"
 
 
 @dataclass
@@ -54,6 +55,9 @@ class Visit:
     day: date
     lesions: list[Lesion] = field(default_factory=list)
     tone: str = "light"
+
+    mesh: str = ""
+    """Scan whose files stand for this one's as well."""
 
 
 def picture(seed: int, side_px: int = 41) -> NDArray[np.uint8]:

@@ -70,7 +70,7 @@ def _write_archive(made: "Challenge", crops: PoolCrops, layout: ChallengeLayout)
     make_private_folder(layout.archive)
     write_table(layout.archive / "metadata.csv", archive_table(made), private=True)
     images = (pair for test in (False, True) for pair in made.rows.images(crops, test=test))
-    write_single_files(layout.archive / "images", images)
+    write_single_files(layout.archive / "images", images, private=True)
     (layout.archive / "images").chmod(PRIVATE_FOLDER)
 
 

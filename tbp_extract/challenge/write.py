@@ -10,6 +10,7 @@ from tbp_extract.challenge.exports import write_exports
 from tbp_extract.challenge.labels import Labelling
 from tbp_extract.challenge.plots import selection_plot
 from tbp_extract.config.challenge import ChallengeConfig
+from tbp_extract.errors import ReleaseError
 from tbp_extract.io.challenge_files import (
     ChallengeLayout,
     write_challenge_manifest,
@@ -17,6 +18,7 @@ from tbp_extract.io.challenge_files import (
 )
 from tbp_extract.io.files import PRIVATE_FILE, PUBLIC_FILE, write_whole
 from tbp_extract.io.image_file import write_image_file
+from tbp_extract.verify.dicom import dicom_faults
 
 if TYPE_CHECKING:
     from tbp_extract.challenge.build import Challenge
@@ -33,13 +35,25 @@ def write_challenge(
     ------
     OutputError
         If the disk is full or a file does not read back.
+    ReleaseError
+        If a DICOM file says what it may not say.
     """
     _write_images(made, crops, layout)
     write_exports(made, crops, layout, config)
     _write_public_tables(made, layout)
     _write_private_tables(made, layout)
     _write_cards(made, layout, config)
+    if config.files.dicom:
+        _check_dicom(layout)
     write_challenge_manifest(layout, config.model_dump(mode="json"), challenge_counts(made))
+
+
+def _check_dicom(layout: ChallengeLayout) -> None:
+    """Hold what was written against the allow-list of attributes, by another reader."""
+    folders = [layout.public / f"{split}-dicom" for split in ("train", "test")]
+    faults = [fault for folder in folders for fault in dicom_faults(folder)]
+    if faults:
+        raise ReleaseError(f"expected DICOM files of allowed attributes alone: {'; '.join(faults)}")
 
 
 def write_problems(labels: Labelling, layout: ChallengeLayout) -> None:

@@ -143,7 +143,7 @@ def write_table(path: Path, table: pa.Table, *, private: bool) -> None:
 
 
 def write_single_files(
-    folder: Path, crops: Iterable[tuple[str, bytes]], ending: str = ".jpg"
+    folder: Path, crops: Iterable[tuple[str, bytes]], ending: str = ".jpg", *, private: bool = False
 ) -> None:
     """Write one file a crop; the folder appears when all are there.
 
@@ -156,7 +156,10 @@ def write_single_files(
     try:
         part.mkdir(parents=True)
         for name, data in crops:
-            (part / f"{name}{ending}").write_bytes(data)
+            path = part / f"{name}{ending}"
+            path.write_bytes(data)
+            if private:
+                path.chmod(PRIVATE_FILE)
         sync_folder(part)
         part.replace(folder)
         sync_folder(folder.parent)

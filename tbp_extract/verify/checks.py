@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tbp_extract.verify import crops, manifest, private, search, tables, tree, values
+from tbp_extract.verify.challenge import CHALLENGE_CHECKS
 from tbp_extract.verify.evidence import Evidence
 
 __all__ = ["CHECKS", "Check", "Failure", "verify"]
@@ -67,12 +68,13 @@ class Failure:
 
 
 def verify(out: Path, key_path: Path | None = None) -> tuple[Failure, ...]:
-    """Check hashes, counts, formats and privacy of a run's output.
+    """Check hashes, counts, formats and privacy of a run's output, or of a challenge.
 
     Parameters
     ----------
     out : Path
-        The folder that holds ``release/`` and, if still there, ``private/``.
+        The folder that holds ``release/``, or a challenge's ``public/``, and, if still there,
+        ``private/``.
     key_path : Path, optional
         The release key, where it does not lie in ``private/``.
 
@@ -81,15 +83,20 @@ def verify(out: Path, key_path: Path | None = None) -> tuple[Failure, ...]:
     tuple of Failure
         Empty if all is well.
     """
+    if (out / "public" / "manifest.json").is_file():
+        return _carried_out(CHALLENGE_CHECKS, Evidence(out, public="public"))
     if not (out / "release" / "manifest.json").is_file():
         sentence = "there is no release/manifest.json: the run has not been completed"
         if (out / "manifest.json").is_file():
             sentence = "this is a release by itself: give the folder that holds release/"
         return (Failure("complete", sentence),)
-    evidence = Evidence(out, key_path)
+    return _carried_out(CHECKS, Evidence(out, key_path))
+
+
+def _carried_out(checks: Mapping[str, Check], evidence: Evidence) -> tuple[Failure, ...]:
     return tuple(
         Failure(name, sentence)
-        for name, check in CHECKS.items()
+        for name, check in checks.items()
         for sentence in _sentences(check, evidence)
     )
 

@@ -9,11 +9,10 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tbp_extract.verify.jpeg import CropForm, jpeg_fault
+from tbp_extract.verify.jpeg import bare_jpeg_fault
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
@@ -154,13 +153,5 @@ def _picture_faults(image: "Dataset") -> Iterator[str]:
         return
     # An odd length is made even by one byte of zero.
     jpeg = fragments[0][:-1] if fragments[0][-1:] == b"\0" else fragments[0]
-    found = {jpeg_fault(jpeg, image.Rows, form) for form in _forms()}
-    if None not in found:
+    if bare_jpeg_fault(jpeg, image.Rows) is not None:
         yield "hold a picture that is no bare JPEG"
-
-
-@cache
-def _forms() -> tuple[CropForm, ...]:
-    """All ways in which a crop may be encoded: a file does not say which was meant."""
-    samplings = ("4:4:4", "4:2:2", "4:2:0")
-    return tuple(CropForm(quality, way) for quality in range(1, 101) for way in samplings)

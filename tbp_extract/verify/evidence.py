@@ -50,11 +50,13 @@ class Evidence:
         The folder that holds ``release/`` and, where it has not been taken away, ``private/``.
     key_path : Path, optional
         The release key, where it does not lie in ``private/``.
+    public : str, optional
+        Name of the folder that may be published; a challenge's has another.
     """
 
-    def __init__(self, out: Path, key_path: Path | None = None) -> None:
+    def __init__(self, out: Path, key_path: Path | None = None, public: str = "release") -> None:
         self.out = out
-        self.release = out / "release"
+        self.release = out / public
         self.private = out / "private"
         self.key_path = key_path or self.private / "key"
 

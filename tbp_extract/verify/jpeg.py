@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels.entropy import walk_entropy
 
-__all__ = ["CropForm", "jpeg_fault"]
+__all__ = ["CropForm", "bare_jpeg_fault", "jpeg_fault"]
 
 _MAX_PX: Final = 4096
 _JFIF: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
@@ -30,6 +30,10 @@ _WORDS: Final = {
     0xDA: "a scan header of another kind",
 }
 _FACTORS: Final = {"4:4:4": 0x11, "4:2:2": 0x21, "4:2:0": 0x22}
+_TABLES: Final = slice(20, 158)
+_SAMPLING: Final = 169
+"""Where a crop's header has its quantisation tables and the sampling of its brightness."""
+
 
 _LUMA_AT_50: Final = bytes.fromhex(
     "100b0c0e0c0a100e0d0e1211101318281a181616183123251d283a333d3c3933383740485c4e404457453738"
@@ -92,6 +96,32 @@ def jpeg_fault(jpeg: bytes, size_px: int | None, form: CropForm) -> str | None:
     if end + 2 < len(jpeg):
         return "hold bytes after their end"
     return _data_fault(jpeg, len(header), claimed, form)
+
+
+def bare_jpeg_fault(jpeg: bytes, size_px: int | None = None) -> str | None:
+    """Say what keeps a crop of any quality and sampling from being nothing but its pixels.
+
+    Parameters
+    ----------
+    jpeg : bytes
+    size_px : int, optional
+        As in `jpeg_fault`.
+
+    Returns
+    -------
+    str or None
+        As `jpeg_fault`.
+    """
+    quality = _qualities().get(jpeg[_TABLES], 75)
+    factors = jpeg[_SAMPLING : _SAMPLING + 1]
+    samplings = [name for name, value in _FACTORS.items() if bytes([value]) == factors]
+    return jpeg_fault(jpeg, size_px, CropForm(quality, samplings[0] if samplings else "4:2:0"))
+
+
+@cache
+def _qualities() -> dict[bytes, int]:
+    """Quality by the quantisation tables that it has."""
+    return {_header(8, CropForm(q, "4:2:0"))[_TABLES]: q for q in range(1, 101)}
 
 
 def _claimed_px(jpeg: bytes) -> int | None:

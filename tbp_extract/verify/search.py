@@ -17,7 +17,7 @@ from tbp_extract.types import DropReason, EmptyReason
 from tbp_extract.verify.evidence import Evidence
 from tbp_extract.verify.needles import Guises, make_guises, search
 
-__all__ = ["check_log", "check_private_values"]
+__all__ = ["check_log", "check_private_values", "dates", "own_words"]
 
 _PUBLIC_FIELDS: Final = frozenset(
     {
@@ -47,7 +47,7 @@ def check_private_values(evidence: Evidence) -> Iterator[str]:
     """Expect nothing of the source's own names and dates in the release, in any guise."""
     if not evidence.has_private:
         return
-    values, own = _private_values(evidence), _own_words()
+    values, own = _private_values(evidence), own_words()
     in_text = make_guises(values, own, in_noise=False)
     in_noise = make_guises(values, own, in_noise=True)
     for name in ("metadata.csv", "data_dictionary.csv", "manifest.json"):
@@ -65,7 +65,7 @@ def check_log(evidence: Evidence) -> Iterator[str]:
         return
     # A log tells when it was written, which may well be a day of capture.
     values = {k: v for k, v in _private_values(evidence).items() if k != "capture_date"}
-    guises = make_guises(values, _own_words(), in_noise=False)
+    guises = make_guises(values, own_words(), in_noise=False)
     for path in (*sorted(evidence.private.glob("log*")), evidence.out / "report.html"):
         if path.is_file():
             yield from _found(path, guises, path.relative_to(evidence.out).as_posix())
@@ -98,7 +98,7 @@ def _private_values(evidence: Evidence) -> Mapping[str, set[str]]:
 
 def _parts(name: str, cell: str) -> set[str]:
     if name == "capture_date":
-        return _dates(cell)
+        return dates(cell)
     if name == "file":
         return _steps(cell)
     return {cell}
@@ -115,7 +115,8 @@ def _steps(name: str) -> set[str]:
     return {name, *(part for part in path.parts if part not in ("/", "..", "."))}
 
 
-def _dates(text: str) -> set[str]:
+def dates(text: str) -> set[str]:
+    """All ways to write a day that is given as YYYY-MM-DD."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -132,7 +133,7 @@ def _machine_names(evidence: Evidence) -> set[str]:
     return names
 
 
-def _own_words() -> str:
+def own_words() -> str:
     """All that a release says by itself: a value that stands there tells nothing."""
     columns = " ".join(f"{c.name} {c.unit} {c.definition} {c.origin}" for c in RELEASED_COLUMNS)
     words = " ".join(word for words in VOCABULARY.values() for word in words)

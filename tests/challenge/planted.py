@@ -62,7 +62,7 @@ def plant(folder: Path, *, patients: int = 30, lesions: int = 8, visits: int = 2
     rows: list[dict[str, Any]] = []
     errors: dict[int, set[str]] = {}
     for (centre, p), own in people.items():
-        for row, code in _labels(centre, p, own):
+        for row, code in labels_of(centre, p, own):
             rows.append({**row, "centre": row.get("centre", centre)})
             if code:
                 errors.setdefault(len(rows) + 1, set()).add(code)
@@ -101,7 +101,7 @@ def _copy_crops(people: dict[tuple[str, int], list[Visit]]) -> Iterator[tuple[Pl
     )
     for from_, a, to, b, how in copies:
         source, target = last[from_].lesions[a], last[to].lesions[b]
-        target.jpeg = _copy(source, how)
+        target.jpeg = copied(source, how)
         yield (from_[0], last[from_], source.lesion_id), (to[0], last[to], target.lesion_id)
     # across visits: both take part where a tagged lesion is in two captures of the window
     for key in (("Basel", 9), ("Athens", 3)):
@@ -111,7 +111,7 @@ def _copy_crops(people: dict[tuple[str, int], list[Visit]]) -> Iterator[tuple[Pl
         yield (key[0], first, "row 0"), (key[0], second, "row 0")
 
 
-def _copy(lesion: Lesion, how: str) -> bytes:
+def copied(lesion: Lesion, how: str) -> bytes:
     if how == "same":
         return lesion.jpeg
     pixels = cv2.imdecode(np.frombuffer(lesion.jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -123,7 +123,7 @@ def _copy(lesion: Lesion, how: str) -> bytes:
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def _labels(centre: str, p: int, own: list[Visit]) -> Iterator[tuple[dict[str, Any], str | None]]:
+def labels_of(centre: str, p: int, own: list[Visit]) -> Iterator[tuple[dict[str, Any], str | None]]:
     """Rows of one patient, each with the code of the error planted in it."""
     mrn, day = own[-1].mrn, own[-1].day + timedelta(days=20)
     if centre == "Basel" and p == 0:
