@@ -158,7 +158,11 @@ def _write_scans(folder: Path, people: People, *, lesions: int) -> None:
     for table in folder.glob("*/lesions.csv"):
         listed = read_rows(table)
         tags = [str(n + 1) if n < TAGS else "" for n in range(len(listed))]
-        write_rows(table, [row | {"tag": tag} for row, tag in zip(listed, tags, strict=True)])
+        # The body part of a lone arm is known to nobody but the centre.
+        place = {"tbp_lv_location": "Left Arm", "tbp_lv_location_simple": "Left Arm"}
+        write_rows(
+            table, [row | place | {"tag": tag} for row, tag in zip(listed, tags, strict=True)]
+        )
 
 
 def _arms(count: int, lesions: int) -> PhantomOptions:
