@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tbp_extract.cli.common import FILE, FOLDER
+from tbp_extract.cli.common import EXIT_FAILED, FILE, FOLDER
 
 __all__ = ["forget"]
 
@@ -31,8 +31,11 @@ def forget(out: Path, patient: str, key_path: Path | None) -> int:
         raise ConfigError("expected the id of a patient, got nothing")
     done = forget_patient(out, patient, read_key(key_path or OutLayout(out).key))
     if not done.scans:
-        click.echo("no scan of this patient is known here; later runs will leave them out")
-        return 0
+        click.echo(
+            "no scan of this patient is known here: was the id written as the source writes it? "
+            "Later runs will leave out whoever has this id"
+        )
+        return EXIT_FAILED
     click.echo(
         f"{done.scans} scans and {done.crops} crops are gone; searched {done.files_searched} "
         "files and found nothing of the patient"

@@ -48,7 +48,12 @@ def _lines(now: "RunStatus") -> list[str]:
     if now.holder:
         lines = [f"running: {now.holder}; last sign {now.silent_s:.0f} s ago"]
     elif now.complete:
-        lines = ["complete: the release has its manifest"]
+        waiting = now.states["queued"]
+        lines = [
+            f"a release is there; {waiting} scans wait for the next run"
+            if waiting
+            else "complete: the release has its manifest"
+        ]
     else:
         lines = ["not running and not complete: the command of the run goes on with it"]
     lines.append(f"scans: {now.states.total()} planned{_listed(now.states)}")

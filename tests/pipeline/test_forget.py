@@ -1,13 +1,16 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tbp_extract.cli import main
 from tbp_extract.config import Config
 from tbp_extract.deidentify import patient_pseudonym
 from tbp_extract.errors import OutputError, ReleaseError
 from tbp_extract.io.keys import read_key
 from tbp_extract.io.layout import OutLayout
+from tbp_extract.io.ledger import ScanState, open_ledger
 from tbp_extract.io.shards import ShardReader
 from tbp_extract.io.tables import read_metadata
 from tbp_extract.io.traces import Traces, find_traces
@@ -89,3 +92,27 @@ def test_a_trace_that_stays_is_an_error(out: Path) -> None:
 def test_folder_without_a_run_is_refused(tmp_path: Path, out: Path) -> None:
     with pytest.raises(OutputError):
         forget_patient(tmp_path / "nothing", PATIENT, read_key(OutLayout(out).key))
+
+
+def test_a_patient_whom_nobody_knows_is_said_and_not_called_done(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["forget", str(out), "no-such-patient"])
+    assert stopped.value.code == 1
+    told = capsys.readouterr().out
+    assert "no scan of this patient is known here" in told
+    assert "no-such-patient" not in told
+
+
+def test_status_says_that_scans_wait_beside_a_finished_release(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = OutLayout(out)
+    with open_ledger(layout.ledger) as ledger:
+        first = next(iter(ledger.rows().values()))
+        ledger.put(replace(first, state=ScanState.QUEUED))
+    with pytest.raises(SystemExit) as stopped:
+        main(["status", str(out)])
+    assert stopped.value.code == 0
+    assert "1 scans wait for the next run" in capsys.readouterr().out
