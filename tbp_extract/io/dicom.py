@@ -18,7 +18,7 @@ from tbp_extract.jpeg import jpeg_markers
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["ALLOWED", "DicomFacts", "check_dicom", "dicom_bytes", "stray_elements"]
+__all__ = ["DicomFacts", "check_dicom", "dicom_bytes"]
 
 VL_PHOTOGRAPHIC: Final = "1.2.840.10008.5.1.4.1.1.77.1.4"
 JPEG_BASELINE: Final = "1.2.840.10008.1.2.4.50"
@@ -114,47 +114,6 @@ def dicom_bytes(jpeg: bytes, facts: DicomFacts) -> bytes:
     sink = io.BytesIO()
     pydicom.dcmwrite(sink, image, enforce_file_format=True)
     return sink.getvalue()
-
-
-ALLOWED: Final = frozenset(
-    {
-        *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
-        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge"),
-        *("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence"),
-        *("LongitudinalTemporalInformationModified", "StudyDate", "StudyTime", "AccessionNumber"),
-        *("ReferringPhysicianName", "StudyID", "Modality", "SeriesNumber", "InstanceNumber"),
-        *("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"),
-        *("ImageType", "PatientOrientation", "AcquisitionContextSequence"),
-        *("DerivationDescription", "ImageComments", "AnatomicRegionSequence", "BodyPartExamined"),
-        *("ImageLaterality", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
-        *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-        *("BurnedInAnnotation", "LossyImageCompression", "LossyImageCompressionRatio"),
-        *("LossyImageCompressionMethod", "PixelSpacing", "PixelData"),
-        *("CodeValue", "CodingSchemeDesignator", "CodeMeaning"),
-    }
-)
-"""Keywords of all attributes that a crop's DICOM object may hold."""
-
-EMPTY: Final = frozenset(
-    {
-        *("PatientBirthDate", "StudyDate", "StudyTime", "AccessionNumber"),
-        *("ReferringPhysicianName", "StudyID"),
-    }
-)
-"""Those that must be there and must say nothing."""
-
-
-def stray_elements(data: bytes) -> tuple[str, ...]:
-    """Name the attributes of a DICOM file that are not on the allow-list, or say what none may."""
-    import pydicom
-
-    image = pydicom.dcmread(io.BytesIO(data))
-    stray = {
-        element.keyword or str(element.tag)
-        for element in image.iterall()
-        if element.keyword not in ALLOWED or (element.keyword in EMPTY and element.value)
-    }
-    return tuple(sorted(stray))
 
 
 def _add_identity(image: "Dataset", facts: DicomFacts) -> None:
