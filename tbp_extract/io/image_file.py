@@ -1,9 +1,9 @@
 """One large HDF5 file in the genuine layout, written crop by crop.
 
 A shard is built in memory (`tbp_extract.io.shards`); the file of a whole challenge would not fit.
-The HDF5 library must not see a failing disk, for it crashes then: it writes through a file of ours
-that swallows the first error, lets the library finish, and raises it afterwards. The file appears
-under its name only when all is well.
+The HDF5 library must not see a failing disk, for it crashes then, at the latest when the process
+ends: it writes through a file of ours that hides the first error, lets the library finish, and
+raises it afterwards. The file appears under its name only when all is well.
 """
 
 import hashlib
@@ -44,11 +44,8 @@ def write_image_file(path: Path, crops: Iterable[tuple[str, bytes]]) -> None:
 
 
 def _build(file: "_CalmFile", crops: Iterable[tuple[str, bytes]]) -> str:
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fileobj_driver(h5fd.fileobj_driver, file)
-    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
     layout, digest = crop_layout(), hashlib.sha256()
-    target = h5f.create(b"images", h5f.ACC_TRUNC, fapl=access)
+    target = _create(file)
     last = ""
     try:
         for name, jpeg in crops:
@@ -66,6 +63,19 @@ def _build(file: "_CalmFile", crops: Iterable[tuple[str, bytes]]) -> str:
     return digest.hexdigest()
 
 
+def _create(file: "_CalmFile") -> h5f.FileID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5fd.fileobj_driver, file)
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
+    # Closing the file closes all of it: what an error's traceback keeps alive would otherwise call
+    # our file when Python has ended, which is a crash. The same goes for the list itself.
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    try:
+        return h5f.create(b"images", h5f.ACC_TRUNC, fapl=access)
+    finally:
+        access.close()
+
+
 def _digest_of(file: io.FileIO) -> str:
     digest = hashlib.sha256()
     with h5py.File(file, "r") as written:
@@ -80,12 +90,18 @@ def _feed(digest: Any, name: str, jpeg: bytes) -> None:
 
 
 class _CalmFile(io.RawIOBase):
-    """A file that never fails: it remembers its first error and does nothing from then on."""
+    """A file that never fails: it remembers its first error and goes on in memory.
+
+    What the library wrote must read back until it has closed the file. That is little: the crop at
+    hand and the library's own cache.
+    """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._at = 0
+        self._size = 0
+        self._kept: list[tuple[int, bytes]] = []
         self.error: OSError | None = None
 
     def readable(self) -> bool:
@@ -98,7 +114,7 @@ class _CalmFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size()}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         self._at = start + offset
         return self._at
 
@@ -109,30 +125,33 @@ class _CalmFile(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         found = os.pread(self._descriptor, len(view), self._at)
         view[: len(found)] = found
-        # What an unwritten part would hold, were the disk not full.
         view[len(found) :] = bytes(len(view) - len(found))
+        for at, data in self._kept:
+            first, end = max(at, self._at), min(at + len(data), self._at + len(view))
+            if first < end:
+                view[first - self._at : end - self._at] = data[first - at : end - at]
         self._at += len(view)
         return len(view)
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        done = 0
         try:
+            done = 0
             while self.error is None and done < len(view):
                 done += os.pwrite(self._descriptor, view[done:], self._at + done)
         except OSError as error:
             self.error = error
+        if self.error is not None:
+            self._kept.append((self._at, bytes(view)))
         self._at += len(view)
+        self._size = max(self._size, self._at)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        size = self._at if size is None else size
+        self._size = self._at if size is None else size
         try:
             if self.error is None:
-                os.ftruncate(self._descriptor, size)
+                os.ftruncate(self._descriptor, self._size)
         except OSError as error:
             self.error = error
-        return size
-
-    def _size(self) -> int:
-        return os.fstat(self._descriptor).st_size
+        return self._size
