@@ -18,7 +18,7 @@ from tbp_extract.io.gltf import read_gltf
 from tbp_extract.io.mesh import FileMesh
 from tbp_extract.io.obj import read_obj
 from tbp_extract.io.ply import read_ply
-from tests.io.test_gltf import Builder
+from tests.io.gltf_files import Builder
 
 # A file is read in milliseconds, but kernels may be compiled on the way.
 FEW = settings(

@@ -8,6 +8,7 @@ from tbp_extract.config import Config, LimitConfig, ScanConfig
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.io.scan import read_scan, scan_ref
 from tbp_extract.types import Scan, ScanRef
+from tests.io.gltf_files import Builder
 from tests.io.meshes import (
     CORNERS,
     UV,
@@ -19,7 +20,6 @@ from tests.io.meshes import (
     limits,
     picture,
 )
-from tests.io.test_gltf import Builder
 from tests.io.test_ply import CUBE
 from tests.io.test_texture import jpeg_claiming, png_claiming
 
