@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -123,6 +124,9 @@ class ForkedRun:
             try:
                 report = run(source, out, UNHURRIED, workers=workers, key_path=key)
                 code = 3 if report.quarantined else 0
+            except BaseException:
+                traceback.print_exc()
+                raise
             finally:
                 os._exit(code)
 
