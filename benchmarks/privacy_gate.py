@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.privacy_gate`` takes the four MakeHuman bodies and four phantoms, plants
 photographed lesions (on phantoms: drawn ones), hair and stickers, and crops all of them. A crop is
-marked if a sticker was painted under it or its centre lies in a zone drawn by hand on the skin; a
-crop is unmarked if no zone is nearer than it reaches. Demanded: all marked crops held, under 2 % of
-the others.
+marked if a sticker was painted under it or its centre lies in a zone of `benchmarks.zones`; it is
+unmarked if no zone is nearer than it reaches. Demanded: all marked crops held, under 2 % of the
+others. What lesions only sample, the share of unmarked skin in the gate's zones, is measured too.
 """
 
 import sys
@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.bodies import candidates_of
-from benchmarks.machine import data_folder, write_result
-from benchmarks.zones import ZONES, inner_faces, near_zone, zone_faces
+from benchmarks.bodies import candidates_of, scatter
+from benchmarks.machine import data_folder, machine_facts, write_result
+from benchmarks.zones import Zones, inner_faces, is_near, phantom_zones, skin_zones
 from tbp_extract.config import Config
 from tbp_extract.crop import extract_crops, frame_crops
-from tbp_extract.geometry import build_surface
+from tbp_extract.gate import region_reasons
+from tbp_extract.geometry import build_surface, point_positions
 from tbp_extract.io.scan import read_scan, scan_ref
 from tbp_extract.measure.location import label_body_parts
 from tbp_extract.phantom.atlas import make_atlas
@@ -39,7 +40,7 @@ from tbp_extract.types import GateReason, Scan, Surface
 
 __all__ = ["main"]
 
-LESIONS, STICKERS, IN_ZONE = 250, 60, 60
+LESIONS, STICKERS, IN_ZONE, PLACES = 250, 60, 60, 40_000
 REACH_MM = 15.0 / np.sqrt(2.0)
 JITTER_MM = 3.0
 BELOW_CHIN = 0.86
@@ -59,6 +60,10 @@ class Subject:
     label: tuple[str, ...]
     """Per site: ``lesion``, a kind of sticker, or ``zone`` and its name."""
 
+    zones: Zones
+    allowed: NDArray[np.bool_]
+    """(F,) where crops may lie."""
+
 
 def main(only: Sequence[int] = ()) -> None:
     """Measure and print; the result goes to ``benchmarks/results`` unless some bodies are left out.
@@ -72,21 +77,36 @@ def main(only: Sequence[int] = ()) -> None:
     totals: dict[str, Counter[str]] = {"held": Counter(), "all": Counter(), "why": Counter()}
     for number, subject in _subjects(only):
         counted = _count(subject, number)
-        per_body[subject.name] = {k: dict(v) for k, v in counted.items()}
+        skin = _skin_held(subject)
+        per_body[subject.name] = {k: dict(v) for k, v in counted.items()} | {"skin_percent": skin}
         for key, counts in counted.items():
             totals[key] += counts
         print(subject.name, per_body[subject.name], flush=True)
     marked = {k: f"{totals['held'][k]} of {n}" for k, n in totals["all"].items() if k != "unmarked"}
-    share = totals["held"]["unmarked"] / totals["all"]["unmarked"]
-    print(marked, f"unmarked held: {100 * share:.2f} %", dict(totals["why"]))
+    held, of = totals["held"]["unmarked"], totals["all"]["unmarked"]
+    low, high = _interval(held, of)
+    print(marked, f"unmarked held: {held} of {of}, {100 * held / of:.2f} % ({low} to {high})")
+    print(dict(totals["why"]))
     result = {
         "marked_held": marked,
-        "unmarked_held": f"{totals['held']['unmarked']} of {totals['all']['unmarked']}",
+        "unmarked_held": f"{held} of {of}",
+        "unmarked_held_percent": round(100 * held / of, 2),
+        "unmarked_held_percent_95": [low, high],
         "unmarked_reasons": dict(totals["why"]),
         "bodies": per_body,
+        "machine": machine_facts(),
     }
     if not only:
         write_result("privacy_gate", result)
+
+
+def _interval(held: int, of: int) -> tuple[float, float]:
+    """Wilson's interval of 95 %, in percent."""
+    z, share = 1.96, held / of
+    middle = share + z * z / (2 * of)
+    half = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    low, high = ((middle + way * half) / (1 + z * z / of) for way in (-1, 1))
+    return round(100 * float(low), 2), round(100 * float(high), 2)
 
 
 def _subjects(only: Sequence[int] = ()) -> Iterator[tuple[int, Subject]]:
@@ -109,7 +129,7 @@ def _subjects(only: Sequence[int] = ()) -> Iterator[tuple[int, Subject]]:
             seed=SEED + number,
         )
         skin = ~inner_faces(scan)
-        yield number, _dressed(folder.name, scan, lesions, number, skin, zones=True)
+        yield number, _dressed(folder.name, scan, lesions, number, skin, skin_zones(scan))
     for number, tone in enumerate((Tone.VERY_LIGHT, Tone.INTERMEDIATE, Tone.BROWN, Tone.DARK), 4):
         if only and number not in only:
             continue
@@ -123,7 +143,8 @@ def _subjects(only: Sequence[int] = ()) -> Iterator[tuple[int, Subject]]:
         )
         high_mm = float(scan.vertices_mm[:, 1].max())
         below_chin = faces_between(build_surface(scan), 0.0, BELOW_CHIN * high_mm)
-        yield number, _dressed(f"phantom_{tone}", scan, lesions, number, below_chin, zones=False)
+        zones = phantom_zones(scan)
+        yield number, _dressed(f"phantom_{tone}", scan, lesions, number, below_chin, zones)
 
 
 def _phantom(tone: Tone, seed: int) -> Scan:
@@ -141,8 +162,7 @@ def _dressed(
     lesions: list[Lesion] | tuple[Lesion, ...],
     number: int,
     allowed: NDArray[np.bool_],
-    *,
-    zones: bool,
+    zones: Zones,
 ) -> Subject:
     surface = build_surface(scan)
     kinds = [kind for kind in StickerKind for _ in range(STICKERS // len(StickerKind))]
@@ -160,12 +180,12 @@ def _dressed(
     ]
     painted = plant_stickers(painted, surface, _part(sites, slice(n, None)), stickers).scan
     label = ["lesion"] * n + [kind.value for kind in kinds]
-    if zones:
-        for zone in ZONES:
-            inside = zone_faces(scan, zone) & allowed
-            more = sample_sites(surface, np.full(IN_ZONE, 0.1), seed=1, gap_mm=0.5, allowed=inside)
-            sites, label = _joined(sites, more), [*label, *[f"zone {zone}"] * len(more)]
-    return Subject(name, painted, surface, sites, tuple(label))
+    for zone, faces in zones.items():
+        more = sample_sites(
+            surface, np.full(IN_ZONE, 0.1), seed=1, gap_mm=0.5, allowed=faces & allowed
+        )
+        sites, label = _joined(sites, more), [*label, *[f"zone {zone}"] * len(more)]
+    return Subject(name, painted, surface, sites, tuple(label), zones, allowed)
 
 
 def _part(sites: Sites, rows: slice) -> Sites:
@@ -193,13 +213,11 @@ def _count(subject: Subject, number: int) -> dict[str, Counter[str]]:
         )
         batch = extract_crops(scan, surface, frames, projection="orthographic")
         flags = {**gate.zones(frames), **gate.looks(batch)}
+        near = is_near(scan, subject.zones, frames.origin_mm, REACH_MM)
         for row, index in enumerate(frames.candidate):
             label = subject.label[index]
             if label == "lesion":
-                if number < 4 and any(
-                    near_zone(scan, zone, frames.origin_mm[row : row + 1], REACH_MM)[0]
-                    for zone in ZONES
-                ):
+                if near[row]:
                     continue
                 label = "unmarked"
             reasons = [reason for reason in GateReason if reason in flags and flags[reason][row]]
@@ -208,6 +226,26 @@ def _count(subject: Subject, number: int) -> dict[str, Counter[str]]:
             if label == "unmarked" and reasons:
                 why[str(reasons[0])] += 1
     return {"held": held, "all": of_all, "why": why}
+
+
+def _skin_held(subject: Subject) -> dict[str, float]:
+    """Share of unmarked skin in the gate's zones, in percent: by reason, and of all."""
+    surface = subject.surface
+    places = scatter(surface, PLACES)
+    xyz_mm = point_positions(surface, places.face, places.barycentric)
+    found = region_reasons(
+        surface,
+        label_body_parts(surface),
+        face=places.face,
+        position_mm=xyz_mm,
+        extent_mm=Config().crop.extent_mm,
+    )
+    unmarked = subject.allowed[places.face] & ~is_near(
+        subject.scan, subject.zones, xyz_mm, REACH_MM
+    )
+    shares = {str(reason): held[unmarked].mean() for reason, held in found.items()}
+    shares["any"] = np.any(list(found.values()), axis=0)[unmarked].mean()
+    return {reason: round(100 * float(share), 2) for reason, share in shares.items() if share}
 
 
 def _jittered(

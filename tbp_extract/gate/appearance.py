@@ -34,6 +34,12 @@ OUTER_SHARE: Final = 0.4
 
 LEAST_SKIN_PX: Final = 200
 
+OWN_SKIN: Final = 9.0
+"""a*, b* so near to those of the person's skin are theirs."""
+
+OWN_SHARE: Final = 0.1
+"""Where cloth fills most of a crop, skin has at least this share of it."""
+
 HAIR_MM: Final = 0.4
 STROKE_MM: Final = 2.2
 LIGHTNESS_WEIGHT: Final = 0.7
@@ -135,10 +141,11 @@ def appearance_reasons(
     }
     lab = _seen_lab(batch)
     for row in range(len(batch)):
-        sight = _look(lab[row], batch.covered[row])
+        own = np.full(3, np.nan) if head[row] else palette
+        sight = _look(lab[row], batch.covered[row], own)
         if sight is None:
             continue
-        reason = _cause(sight, np.full(3, np.nan) if head[row] else palette)
+        reason = _cause(sight, own)
         if reason is not None:
             found[reason][row] = True
     uncovered = 1.0 - batch.covered.mean(axis=(1, 2))
@@ -176,12 +183,14 @@ def _seen_lab(batch: CropBatch) -> NDArray[np.float32]:
     return rgb_to_lab(shrunk)
 
 
-def _look(lab: NDArray[np.float32], covered: NDArray[np.bool_]) -> _Sight | None:
+def _look(
+    lab: NDArray[np.float32], covered: NDArray[np.bool_], palette: NDArray[np.float64]
+) -> _Sight | None:
     whole = cv2.resize(covered.astype(np.uint8), lab.shape[:2], interpolation=cv2.INTER_NEAREST)
     seen = cv2.erode(whole, _disc(RIM_MM)) > 0
     if seen.sum() < LEAST_MM2 * PX_PER_MM**2:
         return None
-    skin = _skin_colour(lab, seen)
+    skin = _skin_colour(lab, seen, palette)
     away = _away(lab, skin)
     away[~seen] = 0
     bare = _opened(away, HAIR_MM)
@@ -198,10 +207,23 @@ def _look(lab: NDArray[np.float32], covered: NDArray[np.bool_]) -> _Sight | None
     )
 
 
-def _skin_colour(lab: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Median far from the middle, where a lesion may fill most of the crop."""
+def _skin_colour(
+    lab: NDArray[np.float32], seen: NDArray[np.bool_], palette: NDArray[np.float64]
+) -> NDArray[np.floating]:
+    """Median far from the middle, where a lesion may fill most of the crop.
+
+    If that is greyer than the person's own colour, as where cloth fills half of the crop or more,
+    and some of the crop is not, then of that.
+    """
     outer = seen & _outside(len(lab))
-    return np.asarray(np.median(lab[outer if outer.sum() > LEAST_SKIN_PX else seen], axis=0))
+    around = lab[outer if outer.sum() > LEAST_SKIN_PX else seen]
+    median = np.asarray(np.median(around, axis=0))
+    own = np.hypot(*(around[:, 1:] - palette[1:]).T) < OWN_SKIN
+    greyer = np.hypot(*median[1:]) < np.hypot(*palette[1:])
+    away = np.hypot(*(median[1:] - palette[1:])) > OWN_SKIN
+    if greyer and away and own.mean() > OWN_SHARE:
+        return np.asarray(np.median(around[own], axis=0))
+    return median
 
 
 @lru_cache

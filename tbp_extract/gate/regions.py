@@ -4,6 +4,7 @@ Zones are set by landmarks that the body's own shape gives, and by proportion be
 as wide as half a crop's diagonal beyond what it is to hide. ``docs/privacy.md`` draws them.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -18,8 +19,8 @@ __all__ = ["region_reasons"]
 
 # Heights in the head, as shares of the way from the thinnest place of the neck to the crown.
 FACE_FROM, FACE_TO = 0.08, 0.67
-EARS_FROM, EARS_TO = 0.25, 0.64
-FACE_DEG: Final = 90.0
+EARS_FROM, EARS_TO = 0.22, 0.64
+FACE_DEG: Final = 94.0
 EARS_DEG: Final = 119.0
 """Azimuth from the front about the middle of the head."""
 
@@ -27,9 +28,12 @@ EARS_DEG: Final = 119.0
 NIPPLE_UP, NIPPLE_OUT = 0.67, 0.155
 NIPPLE_HALF_UP, NIPPLE_HALF_OUT = 0.035, 0.035
 APEX_UP, APEX_OUT, APEX_HALF = (0.5, 0.78), (0.06, 0.28), 0.045
-GENITAL_UP, GENITAL_OUT = (-0.05, 0.065), 0.047
-BELOW_UP, BELOW_OUT = -0.08, 0.03
-CLEFT_UP, CLEFT_OUT = (-0.03, 0.048), 0.034
+
+# From height to half the width: the mons with its hair in front, perineum and cleft behind.
+MONS_UP, MONS_OUT = (-0.03, 0.04, 0.07, 0.155, 0.17), (0.04, 0.055, 0.085, 0.097, 0.075)
+CLEFT_UP, CLEFT_OUT = (-0.025, 0.035, 0.055, 0.07, 0.09), (0.045, 0.053, 0.035, 0.025, -0.008)
+HANGING_OUT: Final = 0.12
+"""What belongs to the trunk, hangs below the crotch and is no farther from the middle."""
 
 APEX_RISE: Final = 0.02
 """A breast stands out so far beyond the breastbone."""
@@ -39,8 +43,8 @@ LEVEL: Final = 0.03
 
 HAND_BY_HEIGHT: Final = 0.108
 TIP_BALL_MM: Final = 12.0
-TIP_MM: Final = 20.0
-"""A nail lies so far from the end of its finger."""
+TIP_BY_HAND: Final = 0.105
+"""A nail with its fold, by the hand's length."""
 
 LIMB_MM: Final = 200.0
 """A scan of which two sides are shorter shows a limb, and neither face nor trunk."""
@@ -86,8 +90,7 @@ def region_reasons(
         GateReason.FACE: (names == "Head & Neck") & _in_face(turned, frame, margin_mm),
         GateReason.NIPPLE: np.char.startswith(names, "Torso Front")
         & _at_nipples(turned, frame, surface, parts, margin_mm),
-        GateReason.GENITAL: ~np.char.endswith(names, "- Lower")
-        & _at_genitals(turned, frame, margin_mm),
+        GateReason.GENITAL: _at_genitals(turned, names, frame, margin_mm),
         GateReason.NAIL: _at_finger_ends(position_mm, surface, parts, margin_mm),
     }
 
@@ -188,44 +191,51 @@ def _breast_apex(
     return apex
 
 
-def _at_genitals(points: NDArray[np.float64], frame: Frame, margin_mm: float) -> NDArray[np.bool_]:
+def _at_genitals(
+    points: NDArray[np.float64],
+    names: NDArray[np.str_],
+    frame: Frame,
+    margin_mm: float,
+) -> NDArray[np.bool_]:
     trunk = _trunk(frame)
     if trunk is None:
         return np.zeros(len(points), np.bool_)
     (x, y, z), length = trunk
     across, up = np.abs(points[:, 0] - x), points[:, 1] - y
+
+    def within(heights: Sequence[float], halves: Sequence[float]) -> NDArray[np.bool_]:
+        level = length * np.array(heights)
+        half = np.interp(up, level, length * np.array(halves))
+        high = (up > level[0] - margin_mm) & (up < level[-1] + margin_mm)
+        return np.asarray(high & (across < half + margin_mm))
+
     ahead = points[:, 2] > z - margin_mm
-
-    def box(low: float, high: float, out: float) -> NDArray[np.bool_]:
-        inside = (up > low * length - margin_mm) & (up < high * length + margin_mm)
-        return np.asarray(inside & (across < out * length + margin_mm))
-
-    front = ahead & box(*GENITAL_UP, GENITAL_OUT)
-    below = ahead & box(BELOW_UP, GENITAL_UP[0], BELOW_OUT)
-    cleft = ~ahead & box(*CLEFT_UP, CLEFT_OUT)
-    return np.asarray(front | below | cleft)
+    trunk_skin = np.char.startswith(names, "Torso")
+    hanging = trunk_skin & (up < 0.0) & (across < HANGING_OUT * length + margin_mm)
+    zone = np.where(ahead, within(MONS_UP, MONS_OUT), within(CLEFT_UP, CLEFT_OUT))
+    return np.asarray((zone & ~np.char.endswith(names, "- Lower")) | hanging)
 
 
 def _at_finger_ends(
     position_mm: NDArray[np.float64], surface: Surface, parts: BodyParts, margin_mm: float
 ) -> NDArray[np.bool_]:
     near = np.zeros(len(position_mm), np.bool_)
+    hand_mm = HAND_BY_HEIGHT * float(np.ptp(surface.vertices_mm[:, 1]))
     for side in ("Left", "Right"):
         arm = LOCATIONS.index(f"{side} Arm - Lower")
         corners = np.unique(surface.faces[parts.face_location == arm])
         if len(corners) < 100:
             continue
-        tips = _finger_tips(surface.vertices_mm[corners], surface)
+        tips = _finger_tips(surface.vertices_mm[corners], hand_mm)
         distance, _ = cKDTree(tips).query(position_mm)
-        near |= distance < TIP_MM + margin_mm
+        near |= distance < TIP_BY_HAND * hand_mm + margin_mm
     return near
 
 
-def _finger_tips(arm: NDArray[np.float64], surface: Surface) -> NDArray[np.float64]:
+def _finger_tips(arm: NDArray[np.float64], hand_mm: float) -> NDArray[np.float64]:
     """Points of a hand that lie farther from the wrist than all skin around them."""
     elbow = arm[arm[:, 1].argmax()]
     reach = np.linalg.norm(arm - elbow, axis=1)
-    hand_mm = HAND_BY_HEIGHT * float(np.ptp(surface.vertices_mm[:, 1]))
     wrist = arm[np.abs(reach.max() - reach - hand_mm) < 10.0]
     hand = arm[reach > reach.max() - hand_mm]
     away = np.linalg.norm(hand - (wrist.mean(axis=0) if len(wrist) else elbow), axis=1)

@@ -1,20 +1,23 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.zones import inner_faces, near_zone, zone_faces
+from benchmarks.zones import Zones, inner_faces, is_near, phantom_zones, skin_zones
 from tbp_extract.config import Config
 from tbp_extract.gate import beyond_union, region_reasons
 from tbp_extract.geometry import build_surface, frame_points
 from tbp_extract.io.scan import read_scan, scan_ref
 from tbp_extract.measure.location import BodyParts, Facing, label_body_parts
+from tbp_extract.phantom.body import make_body
 from tbp_extract.types import CropFrames, GateReason, Scan, Surface
 
 ZONE_REASON = {
     "face": GateReason.FACE,
     "nipple": GateReason.NIPPLE,
     "genital": GateReason.GENITAL,
+    "finger end": GateReason.NAIL,
 }
 BODIES = (
     "mh_female_middleage_asian",
@@ -32,23 +35,58 @@ def body_reasons(scan: Scan, face: np.ndarray) -> tuple[dict[GateReason, np.ndar
     return found, position
 
 
+def missed(scan: Scan, zones: Zones) -> set[str]:
+    """Names of zones of which any face is not held for the zone's own reason."""
+    return {
+        zone
+        for zone, inside in zones.items()
+        if not body_reasons(scan, np.flatnonzero(inside))[0][ZONE_REASON[zone]].all()
+    }
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_zones_drawn_by_hand_are_held_and_little_else(data: Path, name: str) -> None:
-    scan = read_scan(scan_ref(next((data / "bodies" / name).glob("*.obj")), unit="mm"), Config())
-    for zone, reason in ZONE_REASON.items():
-        found, _ = body_reasons(scan, np.flatnonzero(zone_faces(scan, zone)))
-        assert found[reason].all(), zone
+    scan = read_body(data, name)
+    zones = skin_zones(scan)
+    assert not missed(scan, zones)
     corners = scan.vertices_mm[scan.faces]
     along, across = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = np.linalg.norm(np.cross(along, across), axis=1)
     area[inner_faces(scan)] = 0.0
     face = np.random.default_rng(0).choice(len(area), 3000, p=area / area.sum())
     found, position = body_reasons(scan, face)
-    reach_mm = 15.0 / np.sqrt(2)
-    near = np.any([near_zone(scan, zone, position, reach_mm) for zone in ZONE_REASON], axis=0)
+    near = is_near(scan, zones, position, 15.0 / np.sqrt(2))
     held = np.any([found[reason] for reason in ZONE_REASON.values()], axis=0)
     # What a crop outside reaches of a zone is not in it: margins alone.
     assert held[~near].mean() < 0.02
+
+
+def test_crotch_and_fingers_of_a_phantom_are_held() -> None:
+    body = make_body("human", faces=100_000, height_m=1.6)
+    n = len(body.faces)
+    scan = Scan(
+        body.vertices_mm,
+        body.faces,
+        np.full((n, 3, 2), np.nan, np.float32),
+        np.full(n, -1, np.int16),
+        (),
+    )
+    assert not missed(scan, phantom_zones(scan))
+
+
+@pytest.mark.parametrize("drop_mm", [40.0, 80.0])
+def test_what_hangs_between_the_legs_is_held(data: Path, drop_mm: float) -> None:
+    scan = read_body(data, "mh_male_young")
+    zone = {"genital": skin_zones(scan)["genital"]}
+    inside = scan.vertices_mm[np.unique(scan.faces[zone["genital"]])]
+    root = np.array((0.0, inside[:, 1].min() + 15.0, inside[:, 2].max() - 35.0))
+    away = np.linalg.norm(scan.vertices_mm - root, axis=1)
+    pull = np.exp(-((away / 22.0) ** 2))[:, None] * np.array((0.0, -drop_mm, 15.0))
+    assert not missed(replace(scan, vertices_mm=scan.vertices_mm + pull), zone)
+
+
+def read_body(data: Path, name: str) -> Scan:
+    return read_scan(scan_ref(next((data / "bodies" / name).glob("*.obj")), unit="mm"), Config())
 
 
 def unplaced(surface: Surface) -> bool:
