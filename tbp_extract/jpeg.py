@@ -128,6 +128,8 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     SourceError
         If the data is not a whole JPEG, or its pixels are damaged in a way that shows: too few or
         too many of them, codes that do not exist, scans that are missing.
+    MemoryError
+        If there is too little to decode it.
     """
     found = jpeg_markers(data)
     frames = [marker for marker in found.markers if marker in _FRAME_MARKERS]
@@ -140,7 +142,9 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     try:
         # OpenCV decodes to the same pixels, but fills what is missing with grey and says nothing.
         pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
-    except ValueError:
+    except ValueError as error:
+        if "nsufficient memory" in str(error):
+            raise MemoryError from None
         raise SourceError("expected a whole JPEG, got one whose pixels are damaged") from None
     return np.asarray(pixels, np.uint8)
 

@@ -215,6 +215,7 @@ def test_bad_scan_is_named_the_others_are_done_and_the_exit_code_is_3(
     assert f"{(SCANS - 1) * LESIONS} exported" in done.stdout
     rows = read_rows(OutLayout(tmp_path / "out").quarantine)
     assert [(row["scan_id"], row["reason"]) for row in rows] == [("arm_001", reason)]
+    assert rows[0]["file"]
     assert call("verify", tmp_path / "out").returncode == 0
 
 

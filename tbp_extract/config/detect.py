@@ -33,6 +33,10 @@ class DetectConfig(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of a ``package.module:Class``. Private: they may name files."""
 
+    code_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Of the code of a ``package.module:Class``, or of onnxruntime; given, no other code will do.
+    A run fills it in."""
+
     onnx: OnnxConfig = OnnxConfig()
 
     min_diameter_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.5

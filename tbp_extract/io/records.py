@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from tbp_extract.errors import ScanError
 from tbp_extract.io.files import PRIVATE_FILE, write_whole
+from tbp_extract.types import ScanRef
 
-__all__ = ["Dropped", "Quarantined", "write_notes_table"]
+__all__ = ["Dropped", "Quarantined", "concerned_file", "write_notes_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Dropped:
 
     lesion_id: str
     """As given, else the row of the list. Private."""
+
+
+def concerned_file(error: ScanError, ref: ScanRef) -> str | None:
+    """Name the file that an error is about: where it says none, what the scan table says.
+
+    Private, as all names of files are.
+    """
+    listed = ref.lesions if error.reason.startswith("lesion") else None
+    return error.file or listed or ref.mesh or ref.tiles
 
 
 def write_notes_table(

@@ -24,6 +24,12 @@ _UNSUPPORTED = {
     b"\x00\x00\x00\x0cjP": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",
 }
+_PNG_BYTES_PX = 6
+"""What decoding takes at most for each pixel: 8 bits of a page and its copy."""
+
+_TIFF_BYTES_PX = 14
+"""The same: 16 bits of a page, its strip as stored, and as libtiff turns it to RGBA."""
+
 _STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -89,7 +95,7 @@ def _decode(data: bytes, room: "_Room") -> NDArray[np.uint8]:
     if is_png(data):
         size = png_size(data)
         room.check(size.width, size.height)
-        return _decode_stored(png_pixels(data), size.height, size.width)
+        return _decode_stored(png_pixels(data), size.height, size.width, _PNG_BYTES_PX)
     if data.startswith(_JPEG):
         return _decode_jpeg(data, room)
     if is_tiff(data):
@@ -98,7 +104,7 @@ def _decode(data: bytes, room: "_Room") -> NDArray[np.uint8]:
         check_strips(tiff)
         if tiff.bits == 16:
             return _decode_deep(tiff.data, tiff.height, tiff.width)
-        return _decode_stored(tiff.data, tiff.height, tiff.width)
+        return _decode_stored(tiff.data, tiff.height, tiff.width, _TIFF_BYTES_PX)
     raise _unknown(data)
 
 
@@ -121,9 +127,11 @@ def _decode_jpeg(data: bytes, room: "_Room") -> NDArray[np.uint8]:
         raise _unreadable(f"is a truncated or corrupt JPEG: {error}") from error
 
 
-def _decode_stored(data: bytes | bytearray, height: int, width: int) -> NDArray[np.uint8]:
+def _decode_stored(
+    data: bytes | bytearray, height: int, width: int, bytes_px: int
+) -> NDArray[np.uint8]:
     """Decode straight to RGB; OpenCV hands over a copy, so a page takes twice its size here."""
-    pixels = _imdecode(data, _STORED)
+    pixels = _imdecode(data, _STORED, bytes_px * height * width)
     if pixels is None or pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:
         raise _unreadable("is truncated or corrupt")
     return pixels
@@ -131,7 +139,7 @@ def _decode_stored(data: bytes | bytearray, height: int, width: int) -> NDArray[
 
 def _decode_deep(data: bytes | bytearray, height: int, width: int) -> NDArray[np.uint8]:
     """Decode 16 bits as they are: OpenCV reduces grey and colour in different ways."""
-    pixels = _imdecode(data, cv2.IMREAD_UNCHANGED)
+    pixels = _imdecode(data, cv2.IMREAD_UNCHANGED, _TIFF_BYTES_PX * height * width)
     if pixels is None or pixels.shape[:2] != (height, width) or pixels.dtype != np.uint16:
         raise _unreadable("is truncated or corrupt")
     pixels = (pixels >> 8).astype(np.uint8)
@@ -140,12 +148,24 @@ def _decode_deep(data: bytes | bytearray, height: int, width: int) -> NDArray[np
     return np.ascontiguousarray(pixels[:, :, 2::-1])
 
 
-def _imdecode(data: bytes | bytearray, flags: int) -> NDArray[np.uint8] | None:
+def _imdecode(data: bytes | bytearray, flags: int, working_bytes: int) -> NDArray[np.uint8] | None:
+    """Decode; ``None`` for what OpenCV cannot read.
+
+    Raises
+    ------
+    MemoryError
+        If there is too little: OpenCV says so of its own arrays only, of a codec's it says nothing.
+    """
     try:
         # OpenCV's declared types leave out that it returns None for what it cannot read.
         pixels: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[assignment]
-    except cv2.error:
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
         return None
+    if pixels is None:
+        # A file must not be called damaged where a whole one could not have been decoded either.
+        np.empty(working_bytes, np.uint8)
     return pixels
 
 

@@ -6,7 +6,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from tbp_extract.errors import OutputError, ScanReason, WorkerError
 from tbp_extract.io.ledger import Ledger, ScanRow, ScanState
@@ -38,9 +39,14 @@ CHANCES: Final[dict[ScanReason | None, int]] = {ScanReason.WORKER_KILLED: 5, Non
 PATIENCE_S: Final = 0.5
 """How soon a request to stop is noticed."""
 
+LEDGER_EVERY_S: Final = 1.0
+"""How long rows may wait for the ledger: flushing each to disk takes as long as a small scan. What
+is finished is known from its files; what is quarantined is known from the ledger alone, and is
+written at once."""
+
 
 class Driver:
-    """Carries tasks out on workers and keeps the ledger.
+    """Carries tasks out on workers and keeps the ledger, which on leaving knows all.
 
     Parameters
     ----------
@@ -62,6 +68,19 @@ class Driver:
         self._deaths: Counter[tuple[str, ScanReason | None]] = Counter()
         self._tries = Counter({row.scan: row.tries for row in ledger.rows().values()})
         self._rows: list[ScanRow] = []
+        self._written_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write what the ledger does not know yet."""
+        self._write_rows()
 
     def carry_out(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
         """Carry out tasks and give their outcomes as they come.
@@ -86,7 +105,8 @@ class Driver:
                 stop_at = stop_at or time.monotonic() + self._context.config.run.stop_seconds
                 if time.monotonic() > stop_at:
                     raise KeyboardInterrupt
-            self._write_rows()
+            if self._is_time_to_write():
+                self._write_rows()
             for task, ended in self._workers.collect(PATIENCE_S):
                 self._in_work -= 1
                 outcome = self._judge(task, ended)
@@ -94,7 +114,6 @@ class Driver:
                     raise outcome.error
                 if outcome is not None:
                     yield outcome
-        self._write_rows()
 
     def _hand_out(self) -> None:
         while self._queue and self._workers.free():
@@ -165,7 +184,13 @@ class Driver:
             tries=self._tries[task.scan],
         )
 
+    def _is_time_to_write(self) -> bool:
+        return time.monotonic() > self._written_at + LEDGER_EVERY_S or any(
+            row.state == ScanState.QUARANTINED for row in self._rows
+        )
+
     def _write_rows(self) -> None:
+        self._written_at = time.monotonic()
         if self._rows:
             # Of one scan the last word counts.
             self._ledger.put(*{row.scan: row for row in self._rows}.values())

@@ -4,12 +4,13 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from tbp_extract.config import Config
+from tbp_extract.config import Config, DetectConfig
 from tbp_extract.detect import Found, without_small
 from tbp_extract.detect.resolve import Given, resolve_detector
 from tbp_extract.detect.tags import match_tags
 from tbp_extract.detect.valid import faults_of
-from tbp_extract.errors import ScanError, ScanReason
+from tbp_extract.errors import ConfigError, ScanError, ScanReason
+from tbp_extract.io.code import foreign_fingerprint
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import read_lesions
 from tbp_extract.io.models import read_model
@@ -26,22 +27,39 @@ def settle_detector(config: Config) -> Config:
     Returns
     -------
     Config
-        States the SHA-256 of the model, if there is one: from now on only that file will do.
+        States the SHA-256 of the model, or of the code of a class of one's own: from now on only
+        that will do.
 
     Raises
     ------
     ConfigError
-        If the detector cannot be made.
+        If the detector cannot be made, or is not the one whose hash the configuration states.
     """
-    if config.detect.detector == LISTED:
+    settings = config.detect
+    if settings.detector == LISTED:
         return config
     given = _given(config)
-    resolve_detector(config.detect.detector, config, given)
-    if given.model is None:
-        return config
-    sha256 = hashlib.sha256(given.model).hexdigest()
-    onnx = config.detect.onnx.model_copy(update={"model_sha256": sha256})
-    return config.model_copy(update={"detect": config.detect.model_copy(update={"onnx": onnx})})
+    resolve_detector(settings.detector, config, given)
+    if given.model is not None:
+        sha256 = hashlib.sha256(given.model).hexdigest()
+        onnx = settings.onnx.model_copy(update={"model_sha256": sha256})
+        settings = settings.model_copy(update={"onnx": onnx})
+    settings = settings.model_copy(update={"code_sha256": _foreign_code(settings)})
+    return config.model_copy(update={"detect": settings})
+
+
+def _foreign_code(settings: DetectConfig) -> str | None:
+    """SHA-256 of what finds lesions and is not of this package."""
+    module = "onnxruntime" if settings.detector == "onnx" else settings.detector.partition(":")[0]
+    if module == settings.detector:
+        return None
+    found = foreign_fingerprint(module)
+    if settings.code_sha256 not in (None, found):
+        raise ConfigError(
+            f"detect.code_sha256: expected code of SHA-256 {settings.code_sha256}, got {found}: "
+            "take the version of the detector that was meant, or change the setting"
+        )
+    return found
 
 
 def _given(config: Config) -> Given:

@@ -19,7 +19,10 @@ from typing import Final
 
 from tbp_extract.pipeline.work import Context, carry_out
 
-__all__ = ["main", "serve"]
+__all__ = ["NO_MEMORY", "main", "serve"]
+
+NO_MEMORY: Final = 79
+"""Exit code of a worker whose task could not get the memory that it asked for."""
 
 PR_SET_PDEATHSIG: Final = 1
 OOM_SCORE: Final = "800"
@@ -56,7 +59,7 @@ def main(descriptor: int, parent: int) -> None:
 
 
 def serve(run: Connection, context: Context) -> None:
-    """Carry out tasks until the run has gone."""
+    """Carry out tasks until the run has gone, or memory has: the next try gets a fresh process."""
     with suppress(EOFError, OSError):
         while True:
             task = run.recv()
@@ -75,6 +78,8 @@ def _fork(run: socket.socket, handle: int, context: Context, memory_bytes: int) 
         run.close()
         _confine(memory_bytes)
         serve(Connection(handle), context)
+    except MemoryError:
+        os._exit(NO_MEMORY)
     finally:
         os._exit(0)
 

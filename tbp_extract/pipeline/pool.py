@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tbp_extract.errors import ScanReason, WorkerError
+from tbp_extract.pipeline.nursery import NO_MEMORY
 from tbp_extract.pipeline.work import Context, Outcome, Task, carry_out
 
 __all__ = ["Death", "Ended", "InProcess", "Pool", "Workers"]
@@ -74,7 +75,13 @@ class InProcess:
 
     def submit(self, task: Task) -> None:
         """Carry out the task at once."""
-        self._ended.append((task, carry_out(task, self._context)))
+        started = time.monotonic()
+        try:
+            ended: Outcome | Death = carry_out(task, self._context)
+        except MemoryError:
+            message = "the scan needs more memory than this process can get"
+            ended = Death(ScanReason.OUT_OF_MEMORY, message, time.monotonic() - started)
+        self._ended.append((task, ended))
 
     def collect(self, patience_s: float) -> list[Ended]:
         """Give what has ended."""
@@ -199,7 +206,7 @@ class Pool:
             worker.task = None
             self._abandon()
             return _bereft(seconds)
-        if worker.memory_bytes > NEAR_LIMIT * self._memory_bytes:
+        if code == NO_MEMORY or worker.memory_bytes > NEAR_LIMIT * self._memory_bytes:
             return Death(ScanReason.OUT_OF_MEMORY, self._memory_message(), seconds)
         if code == 1009:
             return Death(

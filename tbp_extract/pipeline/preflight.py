@@ -10,11 +10,12 @@ from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.geometry import build_surface
 from tbp_extract.io.folder import ScanFolder
 from tbp_extract.io.lesions import check_mapping
+from tbp_extract.io.records import concerned_file
 from tbp_extract.io.scan import read_scan
 from tbp_extract.io.source import read_source
 from tbp_extract.io.tiles import VendorTiles, read_tiles
 from tbp_extract.pipeline.find import detector_name, find_lesions, settle_detector
-from tbp_extract.types import ScanRef
+from tbp_extract.types import Drops, ScanRef
 
 __all__ = ["ScanFinding", "check_source"]
 
@@ -54,8 +55,8 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
         try:
             yield ScanFinding(ref.scan_id, _summary(ref, config), None)
         except ScanError as error:
-            where = f" [{error.file}]" if error.file else ""
-            yield ScanFinding(ref.scan_id, "", f"{error.reason}: {error}{where}")
+            where = concerned_file(error, ref)
+            yield ScanFinding(ref.scan_id, "", f"{error.reason}: {error} [{where}]")
         # As in a run, one scan's fault must not keep the others from being looked at.
         except Exception as error:
             fault = f"{ScanReason.INTERNAL}: an unexpected {type(error).__name__}"
@@ -71,11 +72,11 @@ def _summary(ref: ScanRef, config: Config) -> str:
     found = find_lesions(ref, scan, surface, config, folder)
     height_mm = float(surface.vertices_mm[:, 1].max() - surface.vertices_mm[:, 1].min())
     pages = ", ".join(f"{page.shape[1]} x {page.shape[0]} px" for page in scan.atlas)
-    drops = f", {len(found.drops)} would be dropped" if len(found.drops) else ""
     why = f" ({found.empty})" if found.empty else ""
     return (
         f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}, "
-        f"{len(found.candidates)} lesions by '{detector_name(ref, config)}'{drops}{why}"
+        f"{len(found.candidates)} lesions by '{detector_name(ref, config)}'"
+        f"{_dropped(found.drops)}{why}"
     )
 
 
@@ -83,10 +84,12 @@ def _tiles_summary(tiles: VendorTiles) -> str:
     sizes = [len(pixels) for pixels in tiles.pixels]
     across = f" of {min(sizes)} to {max(sizes)} px" if sizes else ""
     matches = Counter(tiles.extra["tag_match"].tolist())
-    dropped = Counter(map(str, tiles.drops.reason))
     tags = ", ".join(f"{count} {match}" for match, count in sorted(matches.items()))
-    drops = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
-    return (
-        f"{len(tiles)} tiles{across}{f' ({tags})' if tags else ''}"
-        f"{f', would be dropped: {drops}' if drops else ''}"
-    )
+    return f"{len(tiles)} tiles{across}{f' ({tags})' if tags else ''}{_dropped(tiles.drops)}"
+
+
+def _dropped(drops: Drops) -> str:
+    """Say how many would be dropped so far, reason by reason: crops are not looked at here."""
+    reasons = Counter(map(str, drops.reason))
+    listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    return f", would be dropped: {listed}" if listed else ""

@@ -180,8 +180,10 @@ class _Job:
         self.ledger.put(*found.renewed, *(self._queued_row(plan, rows) for plan in found.queued))
         self.ledger.note({"started": str(time.time())})
         settled = len(self.plans) - len(found.queued)
-        with self._workers(workers, len(found.queued)) as hands:
-            driver = Driver(hands, self.context, self.ledger, self.stop)
+        with (
+            self._workers(workers, len(found.queued)) as hands,
+            Driver(hands, self.context, self.ledger, self.stop) as driver,
+        ):
             for outcome in driver.carry_out(found.queued):
                 self._take_in(outcome, found)
             counts = finish(

@@ -17,7 +17,7 @@ from tbp_extract.io.folder import InputFile, ScanFolder
 from tbp_extract.io.inputs import glance
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.manifest import done_scan, file_entry
-from tbp_extract.io.records import Dropped, Quarantined
+from tbp_extract.io.records import Dropped, Quarantined, concerned_file
 from tbp_extract.io.scan_record import ScanRecord, crop_list, write_scan
 from tbp_extract.io.shards import shard_image, shard_name
 from tbp_extract.io.tables import linkage_part, metadata_part
@@ -117,7 +117,13 @@ Outcome = ScanDone | ScanFailed | ShardDone | Stopped
 
 
 def carry_out(task: Task, context: Context) -> Outcome:
-    """Do one task; whatever goes wrong comes back as its outcome."""
+    """Do one task; whatever goes wrong comes back as its outcome.
+
+    Raises
+    ------
+    MemoryError
+        If there is none left: whoever called may have room on another try, with a heap of its own.
+    """
     cv2.setNumThreads(1)
     try:
         return _do_shard(task, context) if isinstance(task, ShardTask) else _do_scan(task, context)
@@ -143,16 +149,16 @@ def _do_scan(plan: ScanPlan, context: Context) -> Outcome:
             )
             record = _record(plan, result, folder)
         except ScanError as error:
+            file = concerned_file(error, plan.ref)
             quarantined = Quarantined(
-                plan.scan, str(error.reason), str(error), plan.ref.scan_id, error.file
+                plan.scan, str(error.reason), str(error), plan.ref.scan_id, file
             )
-        except TbpError:
+        except (TbpError, MemoryError):
             raise
-        except MemoryError:
-            message = "the scan needs more memory than run.worker_memory_gb allows"
-            quarantined = failed(plan, ScanReason.OUT_OF_MEMORY, message).quarantined
         # One scan's fault must not end a run, even where the fault is the program's.
         except Exception as error:
+            if getattr(error, "code", None) == cv2.Error.StsNoMem:
+                raise MemoryError from error
             quarantined = Quarantined(
                 *(plan.scan, str(ScanReason.INTERNAL)),
                 f"an unexpected {type(error).__name__}: the quarantine table tells where",

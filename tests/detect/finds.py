@@ -1,6 +1,7 @@
 """Detectors that are simple enough to be right at a glance."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -51,3 +52,19 @@ class Liar:
         found = EveryNth().detect(scan, surface)
         found.candidates.face[0] = len(scan.faces)
         return found
+
+
+@dataclass(slots=True)
+class Hungry:
+    """Runs out of memory as often as `times`, counted in a file, and then finds nothing."""
+
+    counter: str
+    times: int
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        path = Path(self.counter)
+        tries = len(path.read_text()) if path.exists() else 0
+        path.write_text("x" * (tries + 1))
+        if tries < self.times:
+            raise MemoryError
+        return nothing_found(EmptyReason.NO_FINDS)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tbp_extract import read_metadata
 from tbp_extract.cli.run import run as run_command
 from tbp_extract.config import parse_config
-from tbp_extract.errors import ConfigError
+from tbp_extract.errors import ConfigError, OutputError
 from tbp_extract.pipeline.preflight import check_source
 from tbp_extract.pipeline.run import run
 from tbp_extract.verify import verify
@@ -83,6 +83,48 @@ def test_a_detector_that_breaks_its_contract_costs_its_scan_only(
     report = run(copy, tmp_path / "out", detect("Liar"), workers=0)
     assert [row.reason for row in report.quarantined] == ["detector_fault"]
     assert "candidates.face: 1 lie outside" in report.quarantined[0].message
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("times", "reasons"), [(1, []), (9, ["out_of_memory"])])
+def test_want_of_memory_costs_one_retry_and_then_the_scan(
+    source: Path, tmp_path: Path, workers: int, times: int, reasons: list[str]
+) -> None:
+    copy = without_list(source, tmp_path / "source", 1)
+    settings = detect("Hungry", counter=str(tmp_path / "tries"), times=times)
+    report = run(copy, tmp_path / "out", settings, workers=workers)
+    assert [scan.reason for scan in report.quarantined] == reasons
+    assert (tmp_path / "tries").read_text() == "xx"
+    assert report.counts["lesions"]["exported"] == (SCANS - 1) * LESIONS
+    assert verify(tmp_path / "out") == ()
+
+
+def test_a_changed_class_of_ones_own_is_noticed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = without_list(source, tmp_path / "source", 1)
+    package = tmp_path / "theirs"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "finder.py").write_text("from tests.detect.finds import Nothing as Finder\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = parse_config({"detect": {"detector": "theirs.finder:Finder"}})
+    run(copy, tmp_path / "out", settings, workers=0)
+    run(copy, tmp_path / "out", settings, workers=0)
+    (package / "helper.py").write_text("# what the class leans on\n")
+    with pytest.raises(OutputError, match="the settings changed"):
+        run(copy, tmp_path / "out", settings, workers=0)
+
+
+def test_a_run_can_be_held_to_the_code_of_a_class_of_ones_own(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "out", detect("Nothing"), workers=0)
+    manifest = json.loads((tmp_path / "out" / "release" / "manifest.json").read_text())
+    sha256 = manifest["config"]["settings"]["detect"]["code_sha256"]
+    pinned = {"detector": f"{FINDS}:Nothing", "code_sha256": sha256}
+    run(source, tmp_path / "out", parse_config({"detect": pinned}), workers=0)
+    other = parse_config({"detect": pinned | {"code_sha256": "0" * 64}})
+    with pytest.raises(ConfigError, match=r"detect\.code_sha256"):
+        run(source, tmp_path / "other", other, workers=0)
 
 
 def test_without_a_detector_a_scan_without_list_is_quarantined_with_what_to_do(

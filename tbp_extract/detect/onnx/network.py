@@ -71,6 +71,8 @@ class Network:
         ------
         ScanError
             ``DETECTOR_FAULT`` if the model fails or gives numbers that are none.
+        MemoryError
+            If the model needs more than there is.
         """
         names = self.output_names
         for first in range(0, len(images), self.batch):
@@ -82,6 +84,7 @@ class Network:
                 outputs = self.session.run(None, {self.input_name: fed})
             # onnxruntime raises types of its own, which differ between versions.
             except Exception as error:
+                _check_memory(error)
                 raise ScanError(
                     ScanReason.DETECTOR_FAULT, f"the network failed with a {type(error).__name__}"
                 ) from error
@@ -129,6 +132,7 @@ def load_network(model: bytes, config: OnnxConfig) -> Network:
     try:
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        _check_memory(error)
         raise ConfigError(
             f"detect.onnx.model: onnxruntime {runtime.__version__} cannot load it "
             f"({type(error).__name__}): expected one ONNX file with its weights in it"
@@ -148,6 +152,12 @@ def load_network(model: bytes, config: OnnxConfig) -> Network:
         batch=batch or config.batch,
         is_fixed=batch is not None,
     )
+
+
+def _check_memory(error: Exception) -> None:
+    """Raise `MemoryError` for what is neither the model's fault nor the scan's."""
+    if isinstance(error, MemoryError) or "alloc" in str(error).lower():
+        raise MemoryError from error
 
 
 def _runtime() -> ModuleType:
