@@ -23,6 +23,7 @@ from benchmarks.machine import machine_facts, write_result
 from benchmarks.unattended import digest, make_key, make_tiny_source
 from tbp_extract.config import parse_config
 from tbp_extract.errors import TbpError
+from tbp_extract.io.files import make_private_folder
 from tbp_extract.pipeline.run import Progress, run
 from tbp_extract.pipeline.work import Outcome, ScanDone
 from tbp_extract.verify import verify
@@ -63,11 +64,15 @@ def main() -> None:
 
 def flip_many(folder: Path, *, flips: int, scans: int, seed: int) -> dict[str, Any]:
     """Flip bits and count what came of it, by kind of file."""
-    source, key = make_tiny_source(folder / "source", scans), make_key(folder / "key")
+    source = make_tiny_source(folder / "source", scans)
     calm, half = folder / "calm", folder / "half"
-    run(source, calm, CONFIG, workers=0, key_path=key)
+    for out in (calm, half):
+        # Where a run keeps a key of its own making, which is to be hit as well.
+        make_private_folder(out / "private")
+        make_key(out / "private" / "key")
+    run(source, calm, CONFIG, workers=0)
     with suppress(KeyboardInterrupt):
-        run(source, half, CONFIG, workers=0, key_path=key, progress=StopHalfway(scans // 2))
+        run(source, half, CONFIG, workers=0, progress=StopHalfway(scans // 2))
     rng, wanted = random.Random(seed), digest(calm)  # noqa: S311
     told: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for number in range(flips):
@@ -79,7 +84,7 @@ def flip_many(folder: Path, *, flips: int, scans: int, seed: int) -> dict[str, A
             (out / "private" / "ledger.sha256").unlink()
         hit = _flip(out, rng)
         told[f"{'finished' if finished else 'half-done'}: {hit}"][
-            _consequence(source, out, key, wanted, finished=finished)
+            _consequence(source, out, wanted, finished=finished)
         ] += 1
         shutil.rmtree(out)
     return {
@@ -100,12 +105,12 @@ def _flip(out: Path, rng: random.Random) -> str:
     return path.suffix.lstrip(".") or path.name
 
 
-def _consequence(source: Path, out: Path, key: Path, wanted: str, *, finished: bool) -> str:
+def _consequence(source: Path, out: Path, wanted: str, *, finished: bool) -> str:
     if finished and verify(out):
         return "verify fails"
     before = _contents(out)
     try:
-        run(source, out, CONFIG, workers=0, key_path=key)
+        run(source, out, CONFIG, workers=0)
     except TbpError:
         return "the run refuses"
     if digest(out) != wanted or verify(out):

@@ -17,7 +17,7 @@ from rich.progress import (
 
 from tbp_extract.kernels import raster
 from tbp_extract.pipeline.run import Progress as RunHooks
-from tbp_extract.pipeline.work import Outcome, ScanDone, ShardDone
+from tbp_extract.pipeline.work import Outcome, ScanDone, ShardDone, Stopped
 
 __all__ = ["RunProgress"]
 
@@ -32,6 +32,10 @@ def _kernels_are_compiled() -> bool:
     return stats is None or any(Path(stats.cache_path).glob("raster.cover-*.nbi"))
 
 
+def _rate(crops_s: float) -> str:
+    return f"{crops_s:,.0f} crops/s" if crops_s >= 10 else f"{crops_s:.1f} crops/s"
+
+
 class RunProgress(RunHooks):
     """Scans done, crops per second, time left."""
 
@@ -42,14 +46,14 @@ class RunProgress(RunHooks):
             TextColumn("scans"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:,.0f} crops/s"),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=console,
             disable=not self._live,
         )
-        self._task = self._bar.add_task("run", total=None, rate=0.0)
+        self._task = self._bar.add_task("run", total=None, rate="")
         self._scans = self._done = self._fresh = self._crops = 0
-        self._started = time.monotonic()
+        self._started = 0.0
         self._next_line = 0.0
 
     def __enter__(self) -> Self:
@@ -65,8 +69,8 @@ class RunProgress(RunHooks):
         self._bar.stop()
 
     def planned(self, scans: int, finished: int) -> None:
-        """Start the clock; what an earlier run finished counts as done, not as speed."""
-        self._scans, self._done, self._started = scans, finished, time.monotonic()
+        """Say what there is to do; what an earlier run finished counts as done, not as speed."""
+        self._scans, self._done = scans, finished
         self._bar.update(self._task, total=scans, completed=finished)
         if not self._live:
             click.echo(f"{scans} scans, {finished} of them finished before", err=True)
@@ -79,19 +83,23 @@ class RunProgress(RunHooks):
 
     def advanced(self, outcome: Outcome) -> None:
         """Count a scan and its crops."""
-        if isinstance(outcome, ShardDone):
+        if isinstance(outcome, ShardDone | Stopped):
             return
+        if not self._fresh:
+            # Workers take their time to start, and to compile on a machine's first run: the clock
+            # starts with the work.
+            self._started = time.monotonic() - outcome.seconds
         self._done += 1
         self._fresh += 1
         if isinstance(outcome, ScanDone):
             self._crops += outcome.entry["exported"]
         seconds = max(time.monotonic() - self._started, 1e-6)
-        rate = self._crops / seconds
+        rate = _rate(self._crops / seconds)
         self._bar.update(self._task, completed=self._done, rate=rate)
         if not self._live and self._is_time_to_say():
             left = (self._scans - self._done) * seconds / self._fresh
             click.echo(
-                f"{self._done} of {self._scans} scans, {rate:,.0f} crops/s, {left:.0f} s left",
+                f"{self._done} of {self._scans} scans, {rate}, {left:.0f} s left",
                 err=True,
             )
 

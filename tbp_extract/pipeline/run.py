@@ -135,8 +135,19 @@ def run(
         context = Context(config, key, layout, read_decisions(layout.decisions))
         scans = _without_forgotten(scans, key, layout)
         with open_ledger(layout.ledger) as ledger:
+            if given_key is None:
+                _check_own_key(key, ledger)
             job = _Job(plan_scans(scans, config, context.key), context, ledger, stop, progress)
             return job.work_off(workers, rehash=rehash)
+
+
+def _check_own_key(key: ReleaseKey, ledger: Ledger) -> None:
+    """Refuse a key file that has changed since the folder was begun: every id would change."""
+    if ledger.facts().get("key", keyed_fingerprint(key, "key")) != keyed_fingerprint(key, "key"):
+        raise OutputError(
+            "the key in the private folder is not the one of the earlier run, so that every id "
+            "would change: put the right one back or give it with --key"
+        )
 
 
 def _without_forgotten(

@@ -1,6 +1,7 @@
 """What our readers make of a file, beside what an independent reader makes of it."""
 
 import io
+import re
 import tomllib
 import warnings
 from collections.abc import Callable
@@ -221,7 +222,8 @@ def _by_pandas(data: bytes) -> pd.DataFrame | None:
             continue
     else:
         return None
-    head = text.splitlines()[0] if text.splitlines() else ""
+    # Not `splitlines`: it takes FS, NEL and others for ends of lines as well.
+    head = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     separator = max(",;\t", key=head.count)
     try:
         frame = pd.read_csv(

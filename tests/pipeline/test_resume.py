@@ -1,6 +1,7 @@
 """What a run takes up of an earlier one, what it makes anew, and what it says of it."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,23 @@ def test_limits_of_a_run_may_change_at_any_time(source: Path, key: Path, tmp_pat
     other = parse_config({"run": {"scan_seconds": 5.0, "worker_memory_gb": 2.0}})
     run(source, tmp_path / "out", other, workers=0, key_path=key, progress=told)
     assert (told.done, told.shards) == (0, 0)
+
+
+@pytest.mark.parametrize("stop_after", [2, None], ids=["unfinished", "finished"])
+def test_a_damaged_key_is_noticed_before_any_id_changes(
+    source: Path, key: Path, tmp_path: Path, stop_after: int | None
+) -> None:
+    out = tmp_path / "out"
+    with suppress(KeyboardInterrupt):
+        run(source, out, CONFIG, workers=0, progress=Told(stop_after=stop_after))
+    own = OutLayout(out).key
+    kept = own.read_text()
+    own.write_text(key.read_text())
+    with pytest.raises(OutputError, match="not the one of the earlier run"):
+        run(source, out, CONFIG, workers=0)
+    own.write_text(kept)
+    run(source, out, CONFIG, workers=0)
+    assert verify(out) == ()
 
 
 def test_other_shards_are_put_together_from_finished_scans(
