@@ -52,6 +52,7 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     starts: int = 0
     redone: int = 0
+    finished_and_done_again: int = 0
     bad: list[str] = field(default_factory=list)
     other_releases: int = 0
     verify_failures: int = 0
@@ -111,7 +112,7 @@ def kill_many(
 
 def _disturb(start: Start, out: Path, share: int, rng: random.Random, tally: Tally) -> None:
     """Kill so often within one run, then let it finish."""
-    run = _started(start, tally)
+    run, finished = _started(start, tally), dict[str, tuple[int, int]]()
     for _ in range(share):
         _wait(run, rng)
         if run.ended():
@@ -124,15 +125,29 @@ def _disturb(start: Start, out: Path, share: int, rng: random.Random, tally: Tal
         if run.ended():
             run.finish()
             tally.bad += bad_files(out) if out.exists() else []
+            finished = _compared(finished, out, tally)
             run = _started(start, tally)
     for _ in range(5):
         code = run.finish()
         if code == 0:
+            _compared(finished, out, tally)
             return
         # Quarantined as killed from outside once too often: the next run tries again.
         assert code == 3, f"the run ended with {code}"
         run = _started(start, tally)
     raise AssertionError("the run does not come to its end")
+
+
+def _compared(
+    before: dict[str, tuple[int, int]], out: Path, tally: Tally
+) -> dict[str, tuple[int, int]]:
+    """Count records of finished scans that are not the files that they were; give those now."""
+    now = {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in OutLayout(out).records.glob("*.record")
+    }
+    tally.finished_and_done_again += sum(now.get(name) != file for name, file in before.items())
+    return now
 
 
 def _wait(run: ForkedRun, rng: random.Random) -> None:
@@ -169,8 +184,9 @@ def describe(tally: Tally) -> dict[str, Any]:
         "releases_that_differ": tally.other_releases,
         "verify_failures": tally.verify_failures,
         "leftovers": tally.leftovers,
-        "scans_redone": tally.redone,
-        "scans_redone_a_kill": round(tally.redone / max(tally.kills.total(), 1), 3),
+        "finished_scans_done_again": tally.finished_and_done_again,
+        "tries_beyond_one_a_scan": tally.redone,
+        "tries_beyond_one_a_kill": round(tally.redone / max(tally.kills.total(), 1), 3),
     }
 
 

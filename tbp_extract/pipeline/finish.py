@@ -11,6 +11,7 @@ from tbp_extract.io.files import (
     PRIVATE_FILE,
     level_times,
     make_private_folder,
+    sweep_leftovers,
     sync_files,
     sync_folder,
     write_whole,
@@ -87,6 +88,9 @@ def finish(
         files = hash_release(layout.release)
         _check_shards(made.values(), files)
         write_whole(layout.manifest, manifest_bytes(files, entries, context.config))
+    for folder in (layout.work, layout.records):
+        # Of workers that were killed in the midst of writing; nobody writes there any more.
+        sweep_leftovers(folder)
     if layout.manifest.exists():
         level_times(layout.release)
     if layout.manifest.exists() and layout.work.is_dir():

@@ -241,6 +241,21 @@ def test_leftovers_of_a_killed_run_do_not_reach_the_release(
     assert digests(out / "release") == digests(finished / "release")
 
 
+def test_what_a_killed_worker_left_half_written_goes_when_its_run_ends(
+    source: Path, tmp_path: Path
+) -> None:
+    layout = OutLayout(tmp_path / "out")
+
+    class Killed(Progress):
+        def advanced(self, outcome: Outcome) -> None:
+            for folder in (layout.records, layout.work):
+                (folder / ".TBPS_X.record.0a1b2c3d.part").write_bytes(b"half a reco")
+
+    run(source, tmp_path / "out", CONFIG, workers=0, progress=Killed())
+    assert not list((tmp_path / "out").rglob("*.part"))
+    assert not layout.work.exists()
+
+
 def test_key_in_the_published_folder_is_refused(
     source: Path, key_path: Path, tmp_path: Path
 ) -> None:
