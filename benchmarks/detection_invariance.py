@@ -3,9 +3,9 @@
     python -m benchmarks.detection_invariance [--lesions 300]
 
 One planted body of each tone in the ``test`` half: moved and turned, with another UV layout (cut
-along a grid into new charts, each turned by an angle of its own, shrunk and shuffled), written as
-OBJ and as GLB, and lit by 0.7 and 1.3 times the light. Finds are the same if they lie within 1 mm
-of each other; the share counts those of both runs.
+along a grid into new charts, each turned by an angle of its own and shuffled on a larger page, of
+as many texels a mm as before), written as OBJ and as GLB, and lit by 0.7 and 1.3 times the light.
+Finds are the same if they lie within 1 mm of each other; the share counts those of both runs.
 """
 
 import argparse
@@ -35,7 +35,9 @@ from tbp_extract.uv import rowcol_to_uv
 SAME_MM = 1.0
 YAW_DEG, SHIFT_MM = 23.0, (137.0, 41.0, -260.0)
 GRID = 8
-SHRINK = 0.66
+ROOM = 1.5
+"""How much larger the page becomes: a chart that is turned needs its square root of 2."""
+
 LIGHT = (0.7, 0.85, 1.15, 1.3)
 
 
@@ -106,6 +108,7 @@ def relaid(scan: Scan) -> Scan:
     """Lay the faces of a scan's first page out anew and draw that page from the old one."""
     page = scan.atlas[0]
     size = np.array(page.shape[:2])
+    new_size = (size * ROOM).astype(np.int64)
     old = corner_rowcol(scan, np.arange(len(scan.faces)))
     cell_px = size / GRID
     cell = np.clip((old.mean(axis=1) // cell_px).astype(np.int64), 0, GRID - 1)
@@ -113,12 +116,12 @@ def relaid(scan: Scan) -> Scan:
     rng = np.random.default_rng(0)
     goal = rng.permutation(GRID * GRID)[number]
     angle = rng.uniform(0.0, 2.0 * np.pi, GRID * GRID)[number]
-    way = (old - ((cell + 0.5) * cell_px)[:, None]) * SHRINK
+    way = old - ((cell + 0.5) * cell_px)[:, None]
     c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
     new = np.stack((c * way[..., 0] - s * way[..., 1], s * way[..., 0] + c * way[..., 1]), axis=-1)
-    new += (np.stack((goal // GRID, goal % GRID), axis=1) + 0.5)[:, None] * cell_px
-    uv = rowcol_to_uv(new, size).astype(np.float32)
-    out = np.zeros_like(page)
+    new += (np.stack((goal // GRID, goal % GRID), axis=1) + 0.5)[:, None] * (new_size / GRID)
+    uv = rowcol_to_uv(new, new_size).astype(np.float32)
+    out = np.zeros((*new_size, 3), np.uint8)
     _draw(page, old, new, out)
     pages = (out,)
     fill_gutters(pages, uv, scan.face_page)
@@ -131,7 +134,7 @@ def _draw(
     new: NDArray[np.float64],
     out: NDArray[np.uint8],
 ) -> None:
-    n, side = len(new), len(page)
+    n, side = len(new), len(out)
     maps, density = np.empty((n, 2, 3)), np.empty(n)
     raster.texel_maps(new, old, maps, density)
     # Faces that overlap in the new layout would hide each other: they must not.

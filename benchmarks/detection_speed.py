@@ -26,7 +26,8 @@ from benchmarks.detection_scenes import bare_body, photos_of, plant
 from benchmarks.machine import machine_facts, write_result
 from tbp_extract.config import Config
 from tbp_extract.detect.blob import Blob, find, spots
-from tbp_extract.detect.blob.skin import read_skin
+from tbp_extract.detect.tiles import lay
+from tbp_extract.detect.tiles.skin import read_skin
 from tbp_extract.geometry import build_surface
 from tbp_extract.types import Scan
 
@@ -35,7 +36,7 @@ BODY = "mh_male_dark"
 STAGES: dict[str, tuple[Any, str]] = {
     "prepare mesh and pages": (find, "read_skin"),
     "search tiles": (find, "find_spots"),
-    "  lay tiles": (spots, "lay_snug_tiles"),
+    "  lay tiles": (lay, "_laid"),
     "  scale space": (spots, "_tile_peaks"),
     "  merge": (spots, "merge_near"),
     "look twice": (find, "look_at"),
@@ -68,7 +69,9 @@ def main() -> None:
 
 def cut(scan: Scan, share: float) -> Scan:
     """Keep the lower part of a body with this share of its skin."""
-    area = read_skin(scan, build_surface(scan), to_mm=1e-3).area_mm2
+    corner = scan.vertices_mm[scan.faces]
+    cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    area = 0.5 * np.linalg.norm(cross, axis=1)
     height = scan.vertices_mm[scan.faces][:, :, 1].mean(axis=1)
     order = np.argsort(height)
     last = int(np.searchsorted(np.cumsum(area[order]), share * area.sum()))

@@ -292,7 +292,7 @@ def describe(
     image: NDArray[np.float32],  # (N, S, S) density
     valid: NDArray[np.float32],  # (N, S, S)
     tables: NDArray[np.float32],  # (3, 256)
-    guess_px: float,  # diameter for which the views were made
+    guess_px: NDArray[np.float64],  # (N,) diameter that each view was made for
     share_of_mean: float,  # of the mean contrast at which the outline runs
     least: float,  # mean contrast below which there is nothing to describe
     out_shape: NDArray[np.float64],  # (N, 5) row, column, long, short, equivalent diameter: px
@@ -314,7 +314,7 @@ def describe(
         out[n] = np.nan
         out_shape[n] = np.nan
         _smooth(image[n], valid[n], soft)
-        row, col, wide = middle, middle, guess_px
+        row, col, wide = middle, middle, guess_px[n]
         level, inside, area, rim, sd, share = 0.0, 0.0, 0, 0, 1e9, 0.0
         for _ in range(2):
             inner, outer = 0.5 * wide + 3.0, min(1.2 * wide + 6.0, 0.5 * size + 4.0)
@@ -326,7 +326,7 @@ def describe(
                     flat = plane[0] + plane[1] * (r - middle) + plane[2] * (c - middle)
                     contrast[r, c] = soft[r, c] - flat if valid[n, r, c] > 0.0 else 0.0
             best, seed = 0.0, -1
-            near = 0.35 * guess_px + 1.0
+            near = 0.35 * guess_px[n] + 1.0
             for r in range(size):
                 for c in range(size):
                     away2 = (r - middle) ** 2 + (c - middle) ** 2

@@ -173,13 +173,13 @@ def _blend(
 
 @kernel
 def shade(
-    page: NDArray[np.uint8],  # (H, W, 3)
+    page: NDArray[np.uint8],  # (A, B, 3)
     page_index: int,
     face_page: NDArray[np.int16],  # (M,)
     maps: NDArray[np.float64],  # (M, 2, 3)
-    winner: NDArray[np.int32],  # (N, S, S)
+    winner: NDArray[np.int32],  # (N, H, W)
     place: NDArray[np.intp],  # (N,) row of `out` for each crop
-    out: NDArray[np.uint8],  # (P, S, S, 3) samples of this page are overwritten
+    out: NDArray[np.uint8],  # (P, H, W, 3) samples of this page are overwritten
 ) -> None:
     """Bilinear samples of one page, along runs of samples that show the same face.
 
@@ -187,15 +187,15 @@ def shade(
     8192; the three bands share one 64-bit word, 21 bits each, so that a sample costs four
     multiplications. 255 * 8192 fits its 21 bits with room for the rounding half.
     """
-    size = winner.shape[1]
+    rows, cols = winner.shape[1:]
     width = page.shape[1]
     flat, colours = page.reshape(-1), out.reshape(-1)
     bottom, right = page.shape[0] - 1, width - 1
     below = np.uint64(3 * width)
     for n in range(winner.shape[0]):
-        for row in range(size):
+        for row in range(rows):
             col, line = 0, winner[n, row]
-            while col < size:
+            while col < cols:
                 m = line[col]
                 if m < 0 or face_page[m] != page_index:
                     col += 1
@@ -203,9 +203,9 @@ def shade(
                 r = _fixed(maps[m, 0, 0] * row + maps[m, 0, 1] * col + maps[m, 0, 2])
                 c = _fixed(maps[m, 1, 0] * row + maps[m, 1, 1] * col + maps[m, 1, 2])
                 r_step, c_step = _fixed(maps[m, 0, 1]), _fixed(maps[m, 1, 1])
-                at = np.uint64(3 * ((place[n] * size + row) * size + col))
+                at = np.uint64(3 * ((place[n] * rows + row) * cols + col))
                 first = col
-                while col < size and line[col] == m:
+                while col < cols and line[col] == m:
                     col += 1
                 r_end, c_end = r + (col - first - 1) * r_step, c + (col - first - 1) * c_step
                 if (

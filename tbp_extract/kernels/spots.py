@@ -1,5 +1,7 @@
 """Dark spots on flat views of skin: optical density and its maxima."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,12 +10,12 @@ from tbp_extract.kernels import kernel
 
 @kernel
 def density(
-    pixels: NDArray[np.uint8],  # (N, S, S, 3)
-    shown: NDArray[np.int32],  # (N, S, S) below 0 where nothing shows
+    pixels: NDArray[np.uint8],  # (N, H, W, 3)
+    shown: NDArray[np.int32],  # (N, H, W) below 0 where nothing shows
     tables: NDArray[np.float32],  # (3, 256) optical density of each level
     weights: NDArray[np.float32],  # (3,)
-    out: NDArray[np.float32],  # (N, S, S), 0 where nothing shows
-    out_valid: NDArray[np.float32],  # (N, S, S) 1 or 0
+    out: NDArray[np.float32],  # (N, H, W), 0 where nothing shows
+    out_valid: NDArray[np.float32],  # (N, H, W) 1 or 0
 ) -> None:
     """Weighted optical density: what lightens or dims a picture only shifts it."""
     table = np.empty((3, 256), np.float32)
@@ -31,6 +33,20 @@ def density(
                     + table[1, pixels[n, r, c, 1]]
                     + table[2, pixels[n, r, c, 2]]
                 )
+
+
+@kernel
+def spread(
+    image: NDArray[np.float32],  # (N, H, W)
+    valid: NDArray[np.float32],  # (N, H, W)
+) -> float:
+    """Greatest difference of what is valid within all images together; 0 where nothing is."""
+    flat, good = image.reshape(-1), valid.reshape(-1)
+    least, most = np.inf, -np.inf
+    for i in range(flat.shape[0]):
+        if good[i] > 0.0:
+            least, most = min(least, flat[i]), max(most, flat[i])
+    return max(most - least, 0.0)
 
 
 @kernel
@@ -65,6 +81,57 @@ def fill_gaps(
             for c in range(width):
                 if valid[r, c] == 0.0:
                     image[r, c] = small[r // 2, c // 2]
+
+
+@kernel
+def _ring_noise(
+    image: NDArray[np.float32],
+    row: int,
+    col: int,
+    inner: float,
+    outer: float,
+    sums: NDArray[np.float64],  # (2,) scratch: mean and scatter so far
+) -> None:
+    """Mean and scatter of a ring; what lies far above or below at first sight is left out."""
+    height, width = image.shape
+    reach = int(outer) + 1
+    for turn in range(3):
+        n, total, squares = 0, 0.0, 0.0
+        for r in range(max(row - reach, 0), min(row + reach + 1, height)):
+            for c in range(max(col - reach, 0), min(col + reach + 1, width)):
+                away2 = float((r - row) ** 2 + (c - col) ** 2)
+                if away2 < inner * inner or away2 > outer * outer:
+                    continue
+                value = float(image[r, c])
+                rest = value - sums[0]
+                if turn > 0 and (rest > 1.5 * sums[1] or rest < -2.5 * sums[1]):
+                    continue
+                n += 1
+                total += value
+                squares += value * value
+        if n < 8:
+            return
+        sums[0] = total / n
+        sums[1] = math.sqrt(max(squares / n - sums[0] * sums[0], 1e-8))
+
+
+@kernel
+def stand_out(
+    image: NDArray[np.float32],  # (H, W) density
+    peaks: NDArray[np.float64],  # (N, 3) row, column, response
+    diameter_px: float,
+    least_scatter: float,
+    out: NDArray[np.float64],  # (N,)
+) -> None:
+    """How far each peak stands out from the ring around it, by the ring's own scatter."""
+    height, width = image.shape
+    sums = np.empty(2)
+    for n in range(peaks.shape[0]):
+        row = min(max(int(peaks[n, 0] + 0.5), 0), height - 1)
+        col = min(max(int(peaks[n, 1] + 0.5), 0), width - 1)
+        sums[0], sums[1] = 0.0, 1e9
+        _ring_noise(image, row, col, 0.75 * diameter_px + 0.5, 1.4 * diameter_px + 1.5, sums)
+        out[n] = (image[row, col] - sums[0]) / max(sums[1], least_scatter)
 
 
 @kernel

@@ -9,6 +9,35 @@ from tbp_extract.kernels import kernel
 
 
 @kernel
+def order_faces(
+    neighbours: NDArray[np.int32],  # (F, 3)
+    chunk: int,
+    placed: NDArray[np.bool_],  # (F,) comes as False
+    out: NDArray[np.int32],  # (F,)
+) -> None:
+    """Order faces so that what lies together on the skin lies together in memory.
+
+    Plan: breadth first over shared edges, a chunk at a time; the list is its own queue. Only how
+    faces hang together counts: moving or turning the body changes nothing.
+    """
+    n = 0
+    for seed in range(neighbours.shape[0]):
+        if placed[seed]:
+            continue
+        head = begin = n
+        out[n], placed[seed] = seed, True
+        n += 1
+        while head < n and n - begin < chunk:
+            face = out[head]
+            head += 1
+            for k in range(3):
+                other = neighbours[face, k]
+                if other >= 0 and not placed[other]:
+                    out[n], placed[other] = other, True
+                    n += 1
+
+
+@kernel
 def _set_axes(
     vertices: NDArray[np.float64], faces: NDArray[np.int32], face: int, axes: NDArray[np.float64]
 ) -> None:
@@ -66,6 +95,7 @@ def lay_tiles(
     normals: NDArray[np.float64],  # (F, 3)
     middles: NDArray[np.float64],  # (F, 3)
     look: NDArray[np.float64],  # (F, 3) unit normals of the skin around each face
+    order: NDArray[np.int32],  # (F,) in which faces are asked whether they need a tile
     core_mm: float,  # half the side of what a tile answers for
     cos: float,  # least cosine at which a face counts as seen
     seen: NDArray[np.int32],  # (F,) zeros
@@ -75,7 +105,7 @@ def lay_tiles(
     out_axes: NDArray[np.float64],  # (M, 3, 3)
     out_box: NDArray[np.float64],  # (M, 2, 2) least and most, right and down of the middle, mm
 ) -> int:
-    """Greedy cover in the order of the faces; returns how many tiles were laid, at most M.
+    """Greedy cover in an order of the faces; returns how many tiles were laid, at most M.
 
     Plan: the first face without a tile gets one that looks along the mean normal around it; every
     face that a growth over shared edges reaches inside the tile's core, and that looks at it
@@ -83,7 +113,8 @@ def lay_tiles(
     The box holds the part of the core with faces that no tile before had done.
     """
     n, at = 0, np.empty(2)
-    for seed in range(faces.shape[0]):
+    for at_face in range(order.shape[0]):
+        seed = order[at_face]
         if done[seed]:
             continue
         if n == out_axes.shape[0]:
@@ -123,12 +154,27 @@ def lay_tiles(
 
 
 @kernel
-def count_pixels(
-    shown: NDArray[np.int32],  # (N, S, S)
-    out: NDArray[np.int64],  # (M,) zeros
+def add_shares(
+    shown: NDArray[np.int32],  # (N, S, S) row that shows in each pixel, -1 for none
+    face: NDArray[np.int32],  # (M,) of each row
+    cos: NDArray[np.float32],  # (M,) between the face and its view
+    area_mm2: NDArray[np.float64],  # (F,)
+    mm_per_px: float,
+    least_cos: float,
+    count: NDArray[np.int64],  # (M,) zeros
+    share: NDArray[np.float64],  # (F,) of each face that one view has shown, raised
 ) -> None:
-    """Count the pixels that show each row; below 0 shows nothing."""
+    """Raise the share of each face that a view shows squarely enough to what it shows of it.
+
+    A face below a pixel may fall between samples: one hit of it shows it all.
+    """
     flat = shown.reshape(-1)
     for i in range(flat.shape[0]):
         if flat[i] >= 0:
-            out[flat[i]] += 1
+            count[flat[i]] += 1
+    for m in range(face.shape[0]):
+        if cos[m] < least_cos:
+            continue
+        px = area_mm2[face[m]] * cos[m] / (mm_per_px * mm_per_px)
+        part = min((count[m] + 0.5) / max(px, 1e-9), 1.0)
+        share[face[m]] = max(share[face[m]], part)

@@ -8,6 +8,7 @@ from tbp_extract.detect.blob.describe import LOOKS
 from tbp_extract.detect.blob.spots import density_tables, density_weights
 from tbp_extract.kernels.look import describe
 from tbp_extract.kernels.spots import density
+from tests.naive import look as naive
 
 SIZE, SKIN = 65, np.array((200.0, 160.0, 135.0))
 
@@ -30,7 +31,7 @@ def _look(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], dict[str, flo
     tables = density_tables()
     density(pixels[None], shown, tables, density_weights(), image, valid)
     shape, values = np.empty((1, 5)), np.empty((1, len(LOOKS)), np.float32)
-    describe(pixels[None], image, valid, tables, 16.0, 0.5, 0.1, shape, values)
+    describe(pixels[None], image, valid, tables, np.full(1, 16.0), 0.5, 0.1, shape, values)
     return shape[0], dict(zip(LOOKS, values[0].tolist(), strict=True))
 
 
@@ -75,3 +76,28 @@ def test_a_dark_half_reaches_the_rim_of_the_view() -> None:
     pixels[:, :30] *= 0.6
     _, looks = _look(pixels.astype(np.uint8))
     assert looks["rim_share"] > 0.1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_looks_are_those_of_the_plain_twin(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clean = _spot(
+        wide=rng.uniform(9.0, 24.0), aspect=rng.uniform(0.5, 1.0), depth=rng.uniform(0.4, 0.8),
+        at=(32.0 + rng.normal(), 32.0 + rng.normal()), slope=rng.uniform(0.0, 0.3),
+    )  # fmt: skip
+    pixels = np.clip(clean + rng.normal(0.0, 4.0, clean.shape), 0, 255).astype(np.uint8)
+    shown = np.zeros((1, SIZE, SIZE), np.int32)
+    shown[0, :, : 4 * (seed % 3)] = -1
+    tables = density_tables()
+    image, valid = np.empty(shown.shape, np.float32), np.empty(shown.shape, np.float32)
+    density(pixels[None], shown, tables, density_weights(), image, valid)
+    shape, values = np.empty((1, 5)), np.empty((1, len(LOOKS)), np.float32)
+    describe(pixels[None], image, valid, tables, np.full(1, 16.0), 0.4, 0.1, shape, values)
+    wanted = naive.described(
+        pixels, image[0].astype(np.float64), valid[0].astype(np.float64),
+        tables.astype(np.float64), 16.0, 0.4, 0.1,
+    )  # fmt: skip
+    assert wanted is not None
+    # The kernel smooths in single precision.
+    np.testing.assert_allclose(shape[0], wanted[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(values[0], wanted[1], rtol=1e-3, atol=1e-3)

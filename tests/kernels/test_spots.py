@@ -57,3 +57,24 @@ def test_a_ridge_is_no_peak() -> None:
     response = np.exp(-(along**2) / 800.0 - across**2 / 8.0).astype(np.float32)
     out = np.empty((5, 3))
     assert spots.find_peaks(response, np.ones_like(response), 0.5, 0.9, 8.0, out) == 0
+
+
+def test_peaks_stand_out_by_the_scatter_of_the_ring_around_them() -> None:
+    rng = _rng()
+    image = rng.normal(1.0, 0.05, (40, 50)).astype(np.float32)
+    image[:, :12] += 2.0
+    peaks = np.array([(20.3, 30.2, 0.0), (15.0, 14.0, 0.0), (2.0, 47.0, 0.0)])
+    out = np.empty(3)
+    spots.stand_out(image, peaks, 5.4, 0.01, out)
+    whole = image.astype(np.float64)
+    wanted = [naive.apart(whole, at, 5.4, 0.01) for at in ((20, 30), (15, 14), (2, 47))]
+    # Densities come in single precision.
+    np.testing.assert_allclose(out, wanted, rtol=1e-5)
+
+
+def test_the_spread_of_a_tile_is_that_of_what_shows() -> None:
+    rng = _rng()
+    image = rng.random((2, 6, 7)).astype(np.float32)
+    valid = (rng.random((2, 6, 7)) < 0.5).astype(np.float32)
+    assert spots.spread(image, valid) == np.ptp(image[valid > 0.0])
+    assert spots.spread(image, np.zeros_like(valid)) == 0.0

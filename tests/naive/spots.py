@@ -53,3 +53,14 @@ def peaks(response: Array, least: float, most_stretch: float) -> set[tuple[int, 
             if rr * cc > rc * rc and large <= most_stretch * small:
                 found.add((r, c))
     return found
+
+
+def apart(image: Array, at: tuple[int, int], diameter_px: float, least_scatter: float) -> float:
+    """How far a pixel stands out from the ring around it, by the ring's own scatter."""
+    away = np.hypot(*(np.indices(image.shape) - np.array(at)[:, None, None]))
+    ring = image[(away >= 0.75 * diameter_px + 0.5) & (away <= 1.4 * diameter_px + 1.5)]
+    mean, scatter = 0.0, np.inf
+    for _ in range(3):
+        near = ring[(ring - mean <= 1.5 * scatter) & (ring - mean >= -2.5 * scatter)]
+        mean, scatter = near.mean(), max(near.std(), 1e-4)
+    return float((image[at] - mean) / max(scatter, least_scatter))

@@ -1,15 +1,15 @@
 """A closer look at each spot: its outline, its size and what tells lesions from the rest."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.detect.blob.skin import Skin
 from tbp_extract.detect.blob.spots import Spots, densities, density_tables
-from tbp_extract.detect.blob.views import Views, draw_views, levels_of, on_skin
-from tbp_extract.geometry import orthographic_patches, point_positions
+from tbp_extract.detect.tiles.skin import Skin
+from tbp_extract.detect.tiles.views import Views, chosen_frames, draw_views, levels_of, on_skin
+from tbp_extract.geometry import point_positions
 from tbp_extract.kernels.look import describe
 from tbp_extract.types import CropFrames
 
@@ -22,7 +22,7 @@ GUESS_PX = 16.0
 FINEST_MM = 0.11
 """Side of a pixel below which views are not made finer."""
 
-RIM_LEVEL = 0.42
+RIM_LEVEL = 0.33
 """The outline runs at this share of the mean contrast inside. Half would split sharp edges exactly,
 but soft rims, which experts count as lesion, lie lower."""
 
@@ -69,6 +69,11 @@ class Looks:
     def __len__(self) -> int:
         return len(self.spots)
 
+    def on_scan(self, order: NDArray[np.int32]) -> "Looks":
+        """Name faces as the scan does, after they were put in an order."""
+        spots = replace(self.spots, face=order[self.spots.face])
+        return Looks(spots, self.short_mm, self.values)
+
     def at(self, index: NDArray[np.intp]) -> "Looks":
         """Take some of them."""
         return Looks(self.spots.at(index), self.short_mm[index], self.values[index])
@@ -95,25 +100,27 @@ def look_at(skin: Skin, spots: Spots) -> Looks:
     values = np.full((n, len(LOOKS)), np.nan, np.float32)
     surface = skin.surface
     for rows, frames in _frames(skin, spots):
-        patches = orthographic_patches(surface, frames, margin_mm=frames.mm_per_px)
         level = levels_of(surface, frames.face, frames.mm_per_px, len(skin.levels))
-        guess_px = float(spots.diameter_mm[rows[0]]) / frames.mm_per_px
         for k in np.unique(level):
-            views_of = np.flatnonzero(level == k)
-            views = draw_views(skin.levels[k], frames, patches, views_of)
-            shape, values[rows[views_of]] = _describe(views, guess_px)
-            long_mm[rows[views_of]] = shape[:, 2] * frames.mm_per_px
-            short_mm[rows[views_of]] = shape[:, 3] * frames.mm_per_px
+            chosen = np.flatnonzero(level == k)
+            views = draw_views(skin, int(k), chosen_frames(frames, chosen))
+            these = rows[chosen]
+            shape, values[these] = _describe(views, spots.diameter_mm[these] / frames.mm_per_px)
+            long_mm[these] = shape[:, 2] * frames.mm_per_px
+            short_mm[these] = shape[:, 3] * frames.mm_per_px
             known = np.flatnonzero(np.isfinite(shape[:, 0]))
             row = views.row_at(known, shape[known, :2])
             known, row = known[row >= 0], row[row >= 0]
-            there = rows[views_of[known]]
-            face[there], barycentric[there] = on_skin(patches, frames, row, shape[known, :2])
+            face[these[known]], barycentric[these[known]] = on_skin(
+                surface, views, known, row, shape[known, :2]
+            )
     xyz = point_positions(surface, face, barycentric)
     return Looks(Spots(face, barycentric, xyz, long_mm, spots.response), short_mm, values)
 
 
-def _describe(views: Views, guess_px: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def _describe(
+    views: Views, guess_px: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     image, valid = densities(views)
     shape = np.empty((len(image), 5))
     values = np.empty((len(image), len(LOOKS)), np.float32)

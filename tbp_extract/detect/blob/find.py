@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from tbp_extract.detect.blob.describe import LOOKS, Looks, joined, look_at
 from tbp_extract.detect.blob.judge import Forest, score_spots
-from tbp_extract.detect.blob.skin import read_skin
 from tbp_extract.detect.blob.spots import (
     TILE_MM_PER_PX,
     find_spots,
     merge_near,
 )
 from tbp_extract.detect.blob.surroundings import features_of
-from tbp_extract.detect.blob.tiles import Coverage
+from tbp_extract.detect.tiles.lay import Coverage
+from tbp_extract.detect.tiles.skin import read_skin
 from tbp_extract.types import Scan, Surface
 
 __all__ = ["Described", "describe_spots"]
@@ -51,7 +51,7 @@ def describe_spots(scan: Scan, surface: Surface, forest: Forest | None) -> Descr
         chance = score_spots(features_of(skin, looks), forest) >= SECOND_LOOK
     again = look_at(skin, looks.at(np.flatnonzero(chance)).spots)
     looks = _distinct(joined(looks.at(np.flatnonzero(~chance)), again))
-    return Described(looks, features_of(skin, looks), coverage, texture)
+    return Described(looks.on_scan(skin.order), features_of(skin, looks), coverage, texture)
 
 
 def _distinct(looks: Looks) -> Looks:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from tbp_extract.detect.blob.skin import Skin
-from tbp_extract.detect.blob.tiles import ROUND_MM, Coverage, Tiles, draw_tiles, lay_snug_tiles
-from tbp_extract.detect.blob.views import Views, on_skin
+from tbp_extract.detect.tiles.lay import ROUND_MM, Coverage, draw_tiles, lay_snug_tiles
+from tbp_extract.detect.tiles.skin import Skin
+from tbp_extract.detect.tiles.views import Views, on_skin
 from tbp_extract.geometry import point_positions
 from tbp_extract.kernels import spots as kernels
 from tbp_extract.types import Surface
@@ -30,6 +30,10 @@ LEAST_RESPONSE = (0.09, 0.065)
 NOISE_TIMES = 2.5
 """A spot answers this much more than its tile does on average."""
 
+LEAST_APART = 4.0
+"""A spot stands out from the skin around it by this many times that skin's scatter."""
+
+LEAST_SCATTER = 0.01
 LEAST_SUPPORT = 0.8
 LEAST_COS = 0.45
 FLOOR = 0.002
@@ -92,8 +96,8 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
     for core_mm in ROUND_MM:
         for tiles in _round(skin, done, core_mm):
             coverage.add(tiles)
-            image, valid = densities(tiles.views)
-            texture = max(texture, float(np.ptp(image[valid > 0.0])) if valid.any() else 0.0)
+            image, valid = densities(tiles)
+            texture = max(texture, kernels.spread(image, valid))
             found += [
                 _place(skin.surface, tiles, k, _tile_peaks(image[k], valid[k]))
                 for k in range(len(tiles))
@@ -105,9 +109,9 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
     return spots.at(merge_near(spots, spots.response)), texture
 
 
-def _round(skin: Skin, done: NDArray[np.bool_], core_mm: float) -> Iterator[Tiles]:
-    for frames in lay_snug_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX):
-        yield from draw_tiles(skin, frames)
+def _round(skin: Skin, done: NDArray[np.bool_], core_mm: float) -> Iterator[Views]:
+    for tiles in lay_snug_tiles(skin, done, core_mm=core_mm, mm_per_px=TILE_MM_PER_PX):
+        yield from draw_tiles(skin, tiles.frames, tiles.shape)
 
 
 def _joined(parts: list[Spots]) -> Spots:
@@ -148,11 +152,15 @@ def _tile_peaks(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArr
             noise = NOISE_TIMES * cv2.norm(response, cv2.NORM_L1) / response.size
             least = max(LEAST_RESPONSE[0 if octave == 0 else 1], noise)
             n = kernels.find_peaks(response, support, least, LEAST_SUPPORT, MOST_STRETCH, out)
-            here = np.empty((min(n, len(out)), 4))
+            top, px = out[: min(n, len(out))], DIAMETER_BY_SIGMA * (1.0, 1.414)[k]
+            apart = np.empty(len(top))
+            kernels.stand_out((first, second)[k], top, px, LEAST_SCATTER, apart)
+            top = top[apart >= LEAST_APART]
+            here = np.empty((len(top), 4))
             # Every second pixel is kept: pixel r of the coarse grid is pixel r * step.
-            here[:, :2] = out[: len(here), :2] * step
-            here[:, 2] = DIAMETER_BY_SIGMA * step * (1.0, 1.414)[k]
-            here[:, 3] = out[: len(here), 2]
+            here[:, :2] = top[:, :2] * step
+            here[:, 2] = px * step
+            here[:, 3] = top[:, 2]
             peaks.append(here)
         blurred = np.ascontiguousarray(third[::2, ::2])
         support = np.ascontiguousarray(cv2.blur(support, (5, 5))[::2, ::2])
@@ -180,18 +188,17 @@ def _filled(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[n
     return out
 
 
-def _place(surface: Surface, tiles: Tiles, tile: int, peaks: NDArray[np.float64]) -> Spots:
-    """Put peaks on the skin; those in the margin or on skin that leans away are left out."""
-    frames = tiles.frames
-    index = tiles.views.row_at(tile, peaks[:, :2])
-    keep = (index >= 0) & (tiles.cos[index] >= LEAST_COS)
-    peaks, index = peaks[keep], index[keep]
-    face, barycentric = on_skin(tiles.patches, frames, index, peaks[:, :2])
+def _place(surface: Surface, tiles: Views, tile: int, peaks: NDArray[np.float64]) -> Spots:
+    """Put peaks on the skin; those where nothing shows or skin leans away are left out."""
+    row = tiles.row_at(tile, peaks[:, :2])
+    keep = (row >= 0) & (tiles.cos[row] >= LEAST_COS)
+    peaks, row = peaks[keep], row[keep]
+    face, barycentric = on_skin(surface, tiles, tile, row, peaks[:, :2])
     return Spots(
         face,
         barycentric,
         point_positions(surface, face, barycentric),
-        peaks[:, 2] * frames.mm_per_px,
+        peaks[:, 2] * tiles.frames.mm_per_px,
         peaks[:, 3],
     )
 

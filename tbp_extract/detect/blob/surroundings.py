@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tbp_extract.detect.blob.describe import LOOKS, Looks
-from tbp_extract.detect.blob.skin import Skin
+from tbp_extract.detect.tiles.skin import Skin
 
 __all__ = ["FEATURES", "features_of"]
 

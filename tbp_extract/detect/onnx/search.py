@@ -10,11 +10,11 @@ from scipy.spatial import KDTree
 
 from tbp_extract.config import OnnxConfig
 from tbp_extract.detect import Found, nothing_found
-from tbp_extract.detect.blob.skin import Skin, read_skin
-from tbp_extract.detect.blob.tiles import MARGIN_MM, Coverage, Tiles, draw_tiles, lay_tiles
-from tbp_extract.detect.blob.views import on_skin
 from tbp_extract.detect.onnx.boxes import Boxes, boxes_of
 from tbp_extract.detect.onnx.network import Network, load_network
+from tbp_extract.detect.tiles.lay import MARGIN_MM, Coverage, draw_tiles, lay_tiles
+from tbp_extract.detect.tiles.skin import Skin, read_skin
+from tbp_extract.detect.tiles.views import Views, on_skin
 from tbp_extract.errors import ConfigError
 from tbp_extract.geometry import point_positions
 from tbp_extract.types import (
@@ -64,17 +64,15 @@ class BoxDetector:
             frames = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=config.mm_per_px)
             for tiles in draw_tiles(skin, frames):
                 coverage.add(tiles)
-                yield from self._look(skin.surface, tiles, core_mm)
+                yield from self._look(skin, tiles, core_mm)
             done = (skin.area_mm2 <= 0.0) | (coverage.share >= SHOWN)
 
-    def _look(self, surface: Surface, tiles: Tiles, core_mm: float) -> Iterator["_Finds"]:
-        views = tiles.views
+    def _look(self, skin: Skin, tiles: Views, core_mm: float) -> Iterator["_Finds"]:
         # What shows no skin is black, as in crops.
-        images = np.where((views.shown >= 0)[..., None], views.pixels, np.uint8(0))
+        images = np.where((tiles.shown >= 0)[..., None], tiles.pixels, np.uint8(0))
         for answers in self.network.run(images):
             boxes = boxes_of(answers.outputs, answers.count, self.network.config)
-            row = views.row_at(boxes.image + answers.first, _middles(boxes))
-            yield _on_skin(surface, tiles, row, boxes, core_mm)
+            yield _on_skin(skin, tiles, boxes.image + answers.first, boxes, core_mm)
 
 
 def make_box_detector(model: bytes, config: OnnxConfig) -> BoxDetector:
@@ -115,23 +113,24 @@ class _Finds:
 
 
 def _on_skin(
-    surface: Surface, tiles: Tiles, row: NDArray[np.int64], boxes: Boxes, core_mm: float
+    skin: Skin, tiles: Views, tile: NDArray[np.int64], boxes: Boxes, core_mm: float
 ) -> _Finds:
-    """Take boxes to the skin under their middles, where rows of the tiles' patches show.
+    """Take boxes to the skin under their middles.
 
     Those far out in the margin are left to the tile that has them in its core, and a middle that
     shows no skin is no place on it.
     """
     frames = tiles.frames
     middle = _middles(boxes)
+    row = tiles.row_at(tile, middle)
     off_mm = np.abs(middle - 0.5 * (frames.size_px - 1)).max(axis=1) * frames.mm_per_px
     kept = np.flatnonzero((row >= 0) & (off_mm <= 0.5 * (core_mm + MARGIN_MM)))
-    face, barycentric = on_skin(tiles.patches, frames, row[kept], middle[kept])
+    face, barycentric = on_skin(skin.surface, tiles, tile[kept], row[kept], middle[kept])
     left, top, right, bottom = boxes.corners_px[kept].T
     return _Finds(
-        face=face.astype(np.int32),
+        face=skin.order[face],
         barycentric=barycentric,
-        xyz_mm=point_positions(surface, face, barycentric),
+        xyz_mm=point_positions(skin.surface, face, barycentric),
         diameter_mm=np.maximum(right - left, bottom - top) * frames.mm_per_px,
         score=boxes.score[kept],
     )

@@ -8,12 +8,16 @@ from numpy.typing import NDArray
 
 from tbp_extract.geometry import corner_rowcol
 from tbp_extract.kernels.bend import bend, spread_normals
+from tbp_extract.kernels.tiles import order_faces
 from tbp_extract.types import CropFrames, Scan, Surface
 
-__all__ = ["Level", "Skin", "read_skin"]
+__all__ = ["Level", "Scratch", "Skin", "read_skin"]
 
 REACH_MM = 5.0
 """Normals are averaged over about this distance, on coarse meshes over the next faces."""
+
+CHUNK_FACES = 4096
+"""Faces that lie together in memory: what a view touches fits into the cache."""
 
 MOST_ROUNDS = 64
 LEAST_PAGE_PX = 64
@@ -29,10 +33,29 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scratch:
+    """Room that drawing views needs, (F,) each, kept so that it is not made for each of them."""
+
+    seen: NDArray[np.bool_]
+    """False between calls."""
+
+    queue: NDArray[np.int32]
+    row_of: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Skin:
     """A surface with all that views of it need."""
 
     surface: Surface
+    """With its faces in an order of its own, and so is all that follows."""
+
+    order: NDArray[np.int32]
+    """(F,) which face of the scan each one is."""
+
+    place: NDArray[np.int32]
+    """(F,) where each face of the scan stands."""
+
     levels: tuple[Level, ...]
     """Finest first."""
 
@@ -47,6 +70,8 @@ class Skin:
 
     bend: NDArray[np.float64]
     """(F, 2) mean curvature in 1/mm, bulges above 0, and how much normals differ around, 0..1."""
+
+    scratch: Scratch
 
     def frames(
         self,
@@ -78,6 +103,11 @@ def _across(way: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np
 
 def read_skin(scan: Scan, surface: Surface, *, to_mm: float) -> Skin:
     """Prepare a scan; its pages are halved until texels are about `to_mm` wide."""
+    order = np.empty(len(surface.faces), np.int32)
+    order_faces(surface.neighbours, CHUNK_FACES, np.zeros(len(order), np.bool_), order)
+    place = np.empty(len(order) + 1, np.int32)
+    place[order], place[-1] = np.arange(len(order)), -1
+    scan, surface = _ordered(scan, surface, order, place)
     corners = surface.vertices_mm[surface.faces]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = 0.5 * np.linalg.norm(cross, axis=1)
@@ -93,11 +123,36 @@ def read_skin(scan: Scan, surface: Surface, *, to_mm: float) -> Skin:
     look = np.where(length > 0.1, means / np.maximum(length, 1e-12), surface.face_normals)
     return Skin(
         surface=surface,
+        order=order,
+        place=place[:-1],
         levels=_levels(scan, surface, to_mm),
         middles_mm=middles,
         area_mm2=np.where(scan.face_page >= 0, area, 0.0),
         look=look,
         bend=bends,
+        scratch=Scratch(
+            np.zeros(len(area), np.bool_),
+            np.empty(len(area), np.int32),
+            np.zeros(len(area), np.int32),
+        ),
+    )
+
+
+def _ordered(
+    scan: Scan, surface: Surface, order: NDArray[np.int32], place: NDArray[np.int32]
+) -> tuple[Scan, Surface]:
+    """Put faces in an order; the last place is that of no face."""
+    return replace(
+        scan,
+        faces=scan.faces[order],
+        wedge_uv=scan.wedge_uv[order],
+        face_page=scan.face_page[order],
+    ), replace(
+        surface,
+        faces=surface.faces[order],
+        neighbours=place[surface.neighbours[order]],
+        face_normals=surface.face_normals[order],
+        vertex_face=place[surface.vertex_face],
     )
 
 

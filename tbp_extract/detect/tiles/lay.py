@@ -1,18 +1,25 @@
 """Surface tiles: overlapping flat views that show the whole skin in true millimetres."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.detect.blob.skin import Skin
-from tbp_extract.detect.blob.views import Views, draw_views, levels_of
-from tbp_extract.geometry import orthographic_patches
+from tbp_extract.detect.tiles.skin import Skin
+from tbp_extract.detect.tiles.views import Views, chosen_frames, draw_views, levels_of
 from tbp_extract.kernels import tiles as kernels
-from tbp_extract.types import CropFrames, Patches
+from tbp_extract.types import CropFrames
 
-__all__ = ["Coverage", "Tiles", "draw_tiles", "lay_snug_tiles", "lay_tiles"]
+__all__ = [
+    "MARGIN_MM",
+    "ROUND_MM",
+    "Coverage",
+    "SnugTiles",
+    "draw_tiles",
+    "lay_snug_tiles",
+    "lay_tiles",
+]
 
 MARGIN_MM = 8.0
 """Rim of a tile that only gives context."""
@@ -26,25 +33,21 @@ SEEN_COS = 0.5
 ROUND_MM = (72.0, 24.0, 8.0)
 """Side of what a tile answers for; what folds hide in one round gets smaller tiles in the next."""
 
-PARTS = 4
-"""Tiles are cut down to a quarter, a half or three quarters of their core."""
+PARTS = 8
+"""Tiles are cut down to eighths of their core, across and down."""
 
 CHUNK_PX = 400_000
 """Tiles are drawn together up to this many pixels: stays in the cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tiles:
-    """Some tiles of one size, drawn."""
+class SnugTiles:
+    """Tiles of one shape."""
 
     frames: CropFrames
-    patches: Patches
-    views: Views
-    cos: NDArray[np.float32]
-    """(M,) cosine between each patch row's face and its tile's view."""
 
-    def __len__(self) -> int:
-        return len(self.frames)
+    shape: tuple[int, int]
+    """Rows and columns; the frames' square holds both."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,18 +66,18 @@ class Coverage:
         total = float(self.area_mm2.sum())
         return float((self.area_mm2 * self.share).sum() / total) if total > 0.0 else 1.0
 
-    def add(self, tiles: Tiles) -> None:
+    def add(self, tiles: Views) -> None:
         """Count the pixels that show each face."""
-        views = tiles.views
-        count = np.zeros(len(views.rows), np.int64)
-        kernels.count_pixels(views.shown, count)
-        good = (tiles.cos[views.rows] >= SEEN_COS) & (count > 0)
-        rows, count = views.rows[good], count[good]
-        face = tiles.patches.face[rows]
-        px = self.area_mm2[face] * tiles.cos[rows] / tiles.frames.mm_per_px**2
-        # A face below a pixel may fall between samples: one hit of it shows it all.
-        share = np.minimum((count + 0.5) / np.maximum(px, 1e-9), 1.0)
-        np.maximum.at(self.share, face, share)
+        kernels.add_shares(
+            tiles.shown,
+            tiles.face,
+            tiles.cos,
+            self.area_mm2,
+            tiles.frames.mm_per_px,
+            SEEN_COS,
+            np.zeros(len(tiles.face), np.int64),
+            self.share,
+        )
 
 
 def lay_tiles(
@@ -98,25 +101,27 @@ def lay_tiles(
         turning the body, or another texture layout, leaves them where they are on the skin.
     """
     face, axes, _ = _laid(skin, done, core_mm)
-    return _framed(skin.middles_mm[face], face, axes, core_mm, mm_per_px)
+    size = _size_px(core_mm, mm_per_px)
+    return _framed(skin.middles_mm[face], face, axes, size, mm_per_px)
 
 
 def lay_snug_tiles(
     skin: Skin, done: NDArray[np.bool_], *, core_mm: float, mm_per_px: float
-) -> Iterator[CropFrames]:
-    """Lay the same tiles, each cut down to the part that no tile before it shows, size by size."""
+) -> Iterator[SnugTiles]:
+    """Lay the same tiles, each cut down to the part that no tile before it shows, by shape."""
     face, axes, box = _laid(skin, done, core_mm)
     middle = np.einsum("na,nax->nx", 0.5 * (box[:, 0] + box[:, 1]), axes[:, :2])
-    part = np.ceil((box[:, 1] - box[:, 0]).max(axis=1) / core_mm * PARTS).clip(1, PARTS)
-    for k in np.unique(part):
-        some = np.flatnonzero(part == k)
-        yield _framed(
-            skin.middles_mm[face[some]] + middle[some],
-            face[some],
-            axes[some],
-            core_mm * float(k) / PARTS,
-            mm_per_px,
-        )
+    part = np.ceil((box[:, 1] - box[:, 0]) / core_mm * PARTS).clip(1, PARTS)
+    for across, down in np.unique(part, axis=0):
+        some = np.flatnonzero((part[:, 0] == across) & (part[:, 1] == down))
+        shape = tuple(_size_px(core_mm * float(k) / PARTS, mm_per_px) for k in (down, across))
+        origin = skin.middles_mm[face[some]] + middle[some]
+        frames = _framed(origin, face[some], axes[some], max(shape), mm_per_px)
+        yield SnugTiles(frames, (shape[0], shape[1]))
+
+
+def _size_px(core_mm: float, mm_per_px: float) -> int:
+    return int(np.ceil((core_mm + 2.0 * MARGIN_MM) / mm_per_px))
 
 
 def _laid(
@@ -134,6 +139,7 @@ def _laid(
         surface.face_normals,
         skin.middles_mm,
         skin.look,
+        skin.place,
         0.5 * core_mm,
         GOOD_COS,
         np.zeros(n_faces, np.int32),
@@ -150,41 +156,28 @@ def _framed(
     origin_mm: NDArray[np.float64],
     face: NDArray[np.int32],
     axes: NDArray[np.float64],
-    core_mm: float,
+    size_px: int,
     mm_per_px: float,
 ) -> CropFrames:
-    size = int(np.ceil((core_mm + 2.0 * MARGIN_MM) / mm_per_px))
     return CropFrames(
         candidate=np.arange(len(face), dtype=np.int32),
         face=face,
         origin_mm=origin_mm,
         axes=axes,
-        extent_mm=size * mm_per_px,
-        size_px=size,
+        extent_mm=size_px * mm_per_px,
+        size_px=size_px,
     )
 
 
-def draw_tiles(skin: Skin, frames: CropFrames) -> Iterator[Tiles]:
+def draw_tiles(
+    skin: Skin, frames: CropFrames, shape: tuple[int, int] | None = None
+) -> Iterator[Views]:
     """Draw tiles chunk by chunk, so that only some are held at a time."""
     level = levels_of(skin.surface, frames.face, frames.mm_per_px, len(skin.levels))
-    step = max(CHUNK_PX // frames.size_px**2, 1)
+    height, width = shape or (frames.size_px, frames.size_px)
+    step = max(CHUNK_PX // (height * width), 1)
     for k in np.unique(level):
         chosen = np.flatnonzero(level == k)
         for first in range(0, len(chosen), step):
-            some = _some(frames, chosen[first : first + step])
-            patches = orthographic_patches(skin.surface, some, margin_mm=some.mm_per_px)
-            tile = np.repeat(np.arange(len(some)), np.diff(patches.start))
-            normal = skin.surface.face_normals[patches.face]
-            cos = (normal * some.axes[tile, 2]).sum(axis=1)
-            views = draw_views(skin.levels[k], some, patches, np.arange(len(some)))
-            yield Tiles(some, patches, views, cos.astype(np.float32))
-
-
-def _some(frames: CropFrames, index: NDArray[np.intp]) -> CropFrames:
-    return replace(
-        frames,
-        candidate=frames.candidate[index],
-        face=frames.face[index],
-        origin_mm=frames.origin_mm[index],
-        axes=frames.axes[index],
-    )
+            some = chosen_frames(frames, chosen[first : first + step])
+            yield draw_views(skin, int(k), some, (height, width))
