@@ -214,11 +214,19 @@ def _read_one(mesh: str, folder: str) -> None:
     from tbp_extract.types import ScanRef
 
     config = Config(scan=ScanConfig(unit="mm"))
+
+    def read(place: Path) -> None:
+        ref = ScanRef("s", "p", place, mesh, lesions="l.csv")
+        read_lesions(ref, read_scan(ref, config), config)
+
+    with tempfile.TemporaryDirectory() as good:
+        # Kernels compile, or load, on their first use.
+        write_frame(Path(good))
+        read(Path(good))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MB << 20, MEMORY_MB << 20))
     began = time.perf_counter()
-    ref = ScanRef("s", "p", Path(folder), mesh, lesions="l.csv")
     try:
-        read_lesions(ref, read_scan(ref, config), config)
+        read(Path(folder))
         outcome = "loaded"
     except ScanError as error:
         outcome = error.reason.value

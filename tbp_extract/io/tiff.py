@@ -11,11 +11,11 @@ _WIDTH, _HEIGHT, _BITS, _COLOUR, _ORIENTATION = 256, 257, 258, 262, 274
 _COMPRESSION, _SAMPLES, _PREDICTOR, _JPEG_TABLES = 259, 277, 317, 347
 _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 273, 279, 324, 325
 _ROWS_A_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
-_PLANAR, _EXTRA, _FORMAT = 284, 338, 339
+_PLANAR, _EXTRA, _FORMAT, _COLOUR_MAP = 284, 338, 339, 320
 _USED = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COLOUR, _ORIENTATION, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES}
     | {_PLANAR, _EXTRA, _FORMAT, _COMPRESSION, _SAMPLES, _PREDICTOR, _JPEG_TABLES}
-    | {_ROWS_A_STRIP, _TILE_WIDTH, _TILE_HEIGHT}
+    | {_ROWS_A_STRIP, _TILE_WIDTH, _TILE_HEIGHT, _COLOUR_MAP}
 )
 _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
 """Types of whole numbers and bytes, as `struct` names them."""
@@ -23,9 +23,9 @@ _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
 _READ_COMPRESSIONS = {1, 5, 7, 8, 32773, 32946}
 """None, LZW, JPEG, deflate by two numbers, PackBits."""
 
-_WHITE_IS_ZERO, _YCBCR = 0, 6
+_WHITE_IS_ZERO, _PALETTE, _YCBCR = 0, 3, 6
 _JPEG = 7
-_COLOURS = {_WHITE_IS_ZERO, 1, 2, 3, 6}
+_COLOURS = {_WHITE_IS_ZERO, 1, 2, _PALETTE, _YCBCR}
 """Grey both ways, RGB, palette, YCbCr."""
 
 _UPRIGHT, _ASSOCIATED = 1, 1
@@ -149,6 +149,9 @@ def _check_kind(tags: dict[int, _Tag]) -> int:
         raise _unsupported("is a TIFF compressed in an unusual way: export it with LZW or deflate")
     if bits[0] == 16 and (separate or colour == _WHITE_IS_ZERO):
         raise _unsupported("is a 16-bit TIFF with separate channels or inverted grey")
+    if colour == _PALETTE and len(tags[_COLOUR_MAP].values) != 3 << bits[0]:
+        # libtiff would pass over the palette, and OpenCV show its numbers as grey.
+        raise ValueError("a palette of another length")
     return bits[0]
 
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ RADIUS_MM: Final = 60.0
 
 
 def warm_up(config: Config) -> None:
-    """Compile or load all kernels and libraries that a scan with a lesion list needs.
+    """Compile or load all kernels and libraries that a scan needs, with a lesion list or without.
 
     Compiling takes a minute on a machine's first run; numba keeps the result on disk.
     """
@@ -36,7 +37,10 @@ def warm_up(config: Config) -> None:
         _write_tube(root)
         ref = ScanRef("tube", "tube", root, "tube.obj", "lesions.csv", unit="mm")
         context = Context(config, ReleaseKey(bytes(32)), layout)
-        carry_out(ScanPlan(ref, scan="tube", patient="tube", fingerprint=""), context)
+        # Somebody else's detector is left to the workers: it may do anything.
+        without_list = [replace(ref, lesions=None)] if config.detect.detector == "blob" else []
+        for scan in (ref, *without_list):
+            carry_out(ScanPlan(scan, scan="tube", patient="tube", fingerprint=""), context)
         carry_out(ShardTask(0, ()), context)
 
 

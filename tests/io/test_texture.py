@@ -344,6 +344,15 @@ def test_textures_share_their_room() -> None:
     assert caught.value.reason is ScanReason.OVER_LIMIT
 
 
+@pytest.mark.parametrize("count", [512, 769, 0])
+def test_a_palette_of_another_length_is_not_read_as_grey(count: int) -> None:
+    data = bytearray(encode(Image.fromarray(gradient()).convert("P"), "TIFF"))
+    assert read(bytes(data)).std(axis=-1).max() > 0
+    at = data.index(struct.pack("<HHI", 320, 3, 768))
+    struct.pack_into("<I", data, at + 4, count)
+    assert refusal(bytes(data)).reason == ScanReason.TEXTURE_UNREADABLE
+
+
 def with_room_for(mebibytes: int, data: bytes) -> str:
     """What a process says of a page that has so much memory left."""
     reader, writer = os.pipe()
