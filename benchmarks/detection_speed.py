@@ -37,6 +37,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "prepare mesh and pages": (find, "read_skin"),
     "search tiles": (find, "find_spots"),
     "  lay tiles": (lay, "_laid"),
+    "  draw tiles": (lay, "draw_views"),
     "  scale space": (spots, "_tile_peaks"),
     "  merge": (spots, "merge_near"),
     "look twice": (find, "look_at"),
