@@ -13,7 +13,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from benchmarks.detection_scenes import (
     with_hair,
 )
 from benchmarks.machine import machine_facts, write_result
-from tbp_extract.config import Config
+from tbp_extract.config import BlobConfig, Config
 from tbp_extract.crop import extract_crops, frame_crops
 from tbp_extract.detect import Found, without_small
 from tbp_extract.detect.blob import Blob
@@ -55,6 +55,9 @@ LEAST_MM = 2.5
 SIZES = (1.0, 2.5, 4.0, 6.0, 12.1)
 CONTRASTS = (3.0, 5.0, 10.0, 1e9)
 TONES = {"dark (ITA below 10)": (-180.0, 10.0), "light (ITA 10 and above)": (10.0, 180.0)}
+LEAST_SCORES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+"""Operating points beside the default."""
+
 SCORE_BINS = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 1.001)
 
 
@@ -76,6 +79,20 @@ class Looked:
     covered: float
     odds: tuple[NDArray[np.float32], NDArray[np.bool_]]
     """Score of every spot before the decision, and whether it is a lesion."""
+
+    def at(self, least: float) -> "Looked":
+        """Keep finds of some score: what a higher ``detect.blob.min_score`` would have found.
+
+        Of two finds in one place the likelier stays, so a threshold only takes finds away.
+        """
+        kept = self.score >= least
+        return replace(
+            self,
+            xyz_mm=self.xyz_mm[kept],
+            diameter_mm=self.diameter_mm[kept],
+            score=self.score[kept],
+            part=self.part[kept],
+        )
 
 
 def main() -> None:
@@ -115,13 +132,19 @@ def look(
     """Detect on one scene."""
     config = Config()
     described = describe_spots(scan, surface, load_forest())
-    found = Blob(config.detect.blob).decide(surface, described)
-    found = without_small(found, config.detect.min_diameter_mm, surface)
+    found, loose = (
+        without_small(
+            Blob(BlobConfig(min_score=least)).decide(surface, described),
+            config.detect.min_diameter_mm,
+            surface,
+        )
+        for least in (config.detect.blob.min_score, min(LEAST_SCORES))
+    )
     score = score_spots(described.features, load_forest())
     truth = np.zeros(len(score), np.bool_)
     if plants is not None:
         truth = match(described.looks.spots.xyz_mm, plants)[0] >= 0
-    candidates = found.candidates
+    candidates = loose.candidates
     parts = label_body_parts(surface).face_location
     scene = Looked(
         body=name,
@@ -138,9 +161,9 @@ def look(
         covered=described.coverage.fraction,
         odds=(score, truth),
     )
-    print(name, kind, len(scene.score), flush=True)
+    print(name, kind, len(found.candidates), flush=True)
     if crops is not None:
-        picture_false(crops, scene, scan, surface, found)
+        picture_false(crops, scene.at(config.detect.blob.min_score), scan, surface, found)
     return scene
 
 
@@ -158,12 +181,30 @@ def is_carried(scene: Looked) -> NDArray[np.bool_]:
 
 def summary(scenes: list[Looked]) -> dict[str, Any]:
     """All tables."""
+    loose, scenes = scenes, [s.at(Config().detect.blob.min_score) for s in scenes]
     kinds = {kind: [s for s in scenes if s.kind == kind] for kind in ("planted", "planted, hair")}
     return {
         "coverage": {s.body: round(s.covered, 4) for s in scenes if s.kind == "bare"},
         "bare": {f"{s.body}, {s.kind}": bare_table(s) for s in scenes if s.plants is None},
         **{kind: planted_table(chosen) for kind, chosen in kinds.items()},
         "reliability": reliability(scenes),
+        "operating points": {
+            str(t): operating_point([s.at(t) for s in loose]) for t in LEAST_SCORES
+        },
+    }
+
+
+def operating_point(scenes: list[Looked]) -> dict[str, Any]:
+    """Give the headline figures at one threshold, without hair."""
+    planted = planted_table([s for s in scenes if s.kind == "planted"])
+    names = [name for name in planted if name.startswith("sensitivity")]
+    return {
+        **{name: planted[name]["share"] for name in names},
+        "by tone": {name: entry["share"] for name, entry in planted["by tone"].items()},
+        "precision": planted["precision"]["without marks of the skin itself"]["share"],
+        "false finds on bare skin": {
+            s.body: int((~is_carried(s)).sum()) for s in scenes if s.kind == "bare"
+        },
     }
 
 
