@@ -14,6 +14,9 @@ from tbp_extract.kernels import unpack as kernels
 
 __all__ = ["check_strips"]
 
+_PADDING_BYTES = 15
+"""What a writer may put behind the pixels of a part; the last may be as long as the others."""
+
 _NONE, _LZW, _JPEG, _PACKBITS = 1, 5, 7, 32773
 
 
@@ -26,8 +29,10 @@ def check_strips(tiff: PreparedTiff) -> None:
         ``TEXTURE_UNREADABLE``; the message goes on from "the texture".
     """
     view = memoryview(tiff.data)
+    most_bytes = max(raw_bytes for _, _, raw_bytes in tiff.pieces) + _PADDING_BYTES
     for number, (start, length, raw_bytes) in enumerate(tiff.pieces):
-        if not _is_whole(view[start : start + length], raw_bytes, tiff):
+        too_long = tiff.compression == _NONE and length > most_bytes
+        if too_long or not _is_whole(view[start : start + length], raw_bytes, tiff):
             raise ScanError(
                 ScanReason.TEXTURE_UNREADABLE,
                 f"is a truncated or corrupt TIFF: its part {number + 1} of {len(tiff.pieces)} does "

@@ -149,10 +149,20 @@ def _check_kind(tags: dict[int, _Tag]) -> int:
         raise _unsupported("is a TIFF compressed in an unusual way: export it with LZW or deflate")
     if bits[0] == 16 and (separate or colour == _WHITE_IS_ZERO):
         raise _unsupported("is a 16-bit TIFF with separate channels or inverted grey")
-    if colour == _PALETTE and len(tags[_COLOUR_MAP].values) != 3 << bits[0]:
-        # libtiff would pass over the palette, and OpenCV show its numbers as grey.
-        raise ValueError("a palette of another length")
+    if colour == _PALETTE:
+        _check_palette(tags[_COLOUR_MAP].values, bits[0])
     return bits[0]
+
+
+def _check_palette(colours: tuple[int, ...], bits: int) -> None:
+    if len(colours) != 3 << bits:
+        # libtiff would pass over it, and OpenCV show the numbers of its colours as grey.
+        raise ValueError("a palette of another length")
+    if max(colours) < 256:
+        # Black to the letter of the format, which counts to 65,535; libtiff guesses 8 bits.
+        raise _unsupported(
+            "is a TIFF whose palette is of 8 bits where the format has 16: export RGB"
+        )
 
 
 def _find_pieces(tags: dict[int, _Tag], bits: int, size: int) -> tuple[tuple[int, int, int], ...]:

@@ -189,6 +189,9 @@ def _image(folder: Path, data: bytes) -> str:
 
 def _by_pillow(data: bytes) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data)) as image:
+        if 274 in image.getexif():
+            # It would turn a TIFF as it loads it; ours leaves pixels where they are stored.
+            image.getexif()[274] = 1
         image.load()
         if image.mode.startswith("I"):
             return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)

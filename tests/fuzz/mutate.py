@@ -252,7 +252,11 @@ def _png_packed(kind: bytes, body: bytes) -> bytes:
 def _jpeg_segment(data: bytes, rng: Rng) -> bytes:
     """Cut and close again; leave out, repeat or change a segment."""
     if rng.integers(3) == 0:
-        return data[: int(rng.integers(2, len(data) + 1))] + bytes(rng.integers(3)) + b"\xff\xd9"
+        return (
+            data[: int(rng.integers(2, max(len(data), 2) + 1))]
+            + bytes(rng.integers(3))
+            + b"\xff\xd9"
+        )
     starts = [found.start() for found in re.finditer(rb"\xff[\xc0-\xfe]", data)]
     if len(starts) < 3:
         return data

@@ -353,6 +353,23 @@ def test_a_palette_of_another_length_is_not_read_as_grey(count: int) -> None:
     assert refusal(bytes(data)).reason == ScanReason.TEXTURE_UNREADABLE
 
 
+def test_a_palette_that_may_be_of_8_bits_or_black_is_not_guessed_at() -> None:
+    data = encode(Image.fromarray(gradient()).convert("P"), "TIFF")
+    at = data.index(struct.pack("<HHI", 320, 3, 768))
+    (place,) = struct.unpack_from("<I", data, at + 8)
+    narrow = np.frombuffer(data, "<u2", 768, place) >> 8
+    data = data[:place] + narrow.astype("<u2").tobytes() + data[place + 2 * 768 :]
+    assert refusal(data).reason == ScanReason.TEXTURE_UNSUPPORTED
+
+
+def test_a_tiff_that_holds_more_than_its_header_counts_is_refused() -> None:
+    """A damaged tag may make the depth one bit, and the same bytes an eighth of a picture."""
+    data = bytearray(encode(Image.fromarray(gradient()[:, :, 0]), "TIFF"))
+    at = data.index(struct.pack("<HHI", 258, 3, 1))
+    struct.pack_into("<H", data, at + 8, 1)
+    assert refusal(bytes(data)).reason == ScanReason.TEXTURE_UNREADABLE
+
+
 def with_room_for(mebibytes: int, data: bytes) -> str:
     """What a process says of a page that has so much memory left."""
     reader, writer = os.pipe()
