@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "level_times",
     "make_private_folder",
     "open_whole",
+    "renew_private",
     "sha256_file",
     "sweep_leftovers",
     "sync_files",
@@ -90,6 +92,21 @@ def write_whole(path: Path, data: bytes, *, mode: int = PUBLIC_FILE, flush: bool
     """
     with open_whole(path, mode=mode, flush=flush) as file:
         file.write(data)
+
+
+def renew_private(path: Path, data: bytes) -> None:
+    """Write a private file unless it is there already: who has nothing to do changes nothing.
+
+    Raises
+    ------
+    OutputError
+        As `open_whole`.
+    """
+    with suppress(OSError):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if mode == PRIVATE_FILE and path.read_bytes() == data:
+            return
+    write_whole(path, data, mode=PRIVATE_FILE)
 
 
 def sweep_leftovers(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from tbp_extract.errors import ScanError
-from tbp_extract.io.files import PRIVATE_FILE, write_whole
+from tbp_extract.io.files import renew_private
 from tbp_extract.types import ScanRef
 
 __all__ = ["Dropped", "Quarantined", "concerned_file", "write_notes_table"]
@@ -81,4 +81,4 @@ def write_notes_table(
     table.writerows(
         sorted((asdict(row) for row in rows), key=lambda row: tuple(map(str, row.values())))
     )
-    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"), mode=PRIVATE_FILE)
+    renew_private(path, text.getvalue().encode("utf-8", "surrogateescape"))

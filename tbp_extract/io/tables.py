@@ -4,6 +4,7 @@ The CSV looks as pandas writes the genuine one: plain header, quotes only where 
 ``True``, empty for missing, LF. Parquet holds the same table and nothing else about it.
 """
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -23,7 +24,7 @@ from tbp_extract.columns import (
     Column,
 )
 from tbp_extract.errors import OutputError, ReleaseError, SourceError
-from tbp_extract.io.files import PRIVATE_FILE, open_whole
+from tbp_extract.io.files import open_whole, renew_private
 from tbp_extract.types import LesionTable, Release
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ def write_linkage(parts: Sequence[bytes], path: Path, shard_of: Callable[[str], 
     table = _merged([_read_part(part, _UNPLACED) for part in parts], _UNPLACED)
     shards = pa.array([shard_of(isic_id) for isic_id in table["isic_id"].to_pylist()], pa.string())
     placed = table.append_column("shard", shards).select([c.name for c in LINKAGE_COLUMNS])
-    with open_whole(path, mode=PRIVATE_FILE) as file:
-        write_csv(placed, file)
+    content = io.BytesIO()
+    write_csv(placed, content)
+    renew_private(path, content.getvalue())
     return int(placed.num_rows)
 
 

@@ -8,9 +8,9 @@ from tbp_extract.deidentify import shard_index
 from tbp_extract.errors import OutputError, ScanReason
 from tbp_extract.io.crop_places import CropPlace, CropPlaces
 from tbp_extract.io.files import (
-    PRIVATE_FILE,
     level_times,
     make_private_folder,
+    renew_private,
     sweep_leftovers,
     sync_files,
     sync_folder,
@@ -162,7 +162,7 @@ def _write_private(
         lambda isic_id: shard_name(shard_index(isic_id, shards)),
     )
     attached = {name: data for r in records for name, data in r.attachments.items()}
-    write_whole(layout.review, review_bytes(review_queue(attached)), mode=PRIVATE_FILE)
+    renew_private(layout.review, review_bytes(review_queue(attached)))
     if attached:
         make_private_folder(layout.attachments)
     if layout.attachments.is_dir():
@@ -170,9 +170,7 @@ def _write_private(
             if path.name not in attached:
                 path.unlink()
     for name, data in attached.items():
-        path = layout.attachments / name
-        if not path.is_file() or path.read_bytes() != data:
-            write_whole(path, data, mode=PRIVATE_FILE)
+        renew_private(layout.attachments / name, data)
 
 
 def _clear(layout: OutLayout) -> None:

@@ -159,10 +159,16 @@ def test_complete_run_does_nothing_even_without_its_work_folder(
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     shutil.rmtree(out / "work", ignore_errors=True)
-    count = Count()
+    before, count = changed_at(out), Count()
     report = run(source, out, CONFIG, workers=0, key_path=key_path, progress=count)
     assert (count.finished, count.done, count.shards) == (SCANS, 0, 0)
     assert report.counts["lesions"]["exported"] == SCANS * LESIONS
+    own = {"log.txt", "lock", "ledger.sqlite", "ledger.sha256"}
+    assert {path.name for path, time in changed_at(out).items() if before[path] != time} <= own
+
+
+def changed_at(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("damage", ["texture", "crop", "record"])
