@@ -1,7 +1,5 @@
 """The edge of a region: threshold, mask and distances."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,18 +8,12 @@ from tbp_extract.kernels import kernel
 # Thirds of a pixel from the outline, between which its two sides are looked at: two to five
 # pixels, 0.3 to 0.7 mm on the raster of 7.3 px/mm, beyond the reach of an edge's blur.
 _BAND_NEAR, _BAND_FAR = 6, 14
-# The outline does not lie below half of the peak, unless it is clear of skin by so many standard
-# deviations: nearer to skin, fringes and mottling cannot be told apart.
-_OF_PEAK, _CLEAR_SD = 0.5, 3.0
-# An edge 0.3 mm wide, seen at 9 px/mm and smoothed once, falls as a logistic of this scale.
-_BLUR_PX = 0.8
-# The foot of an edge is followed down to this share of its height, and until the region has
-# become larger by this factor.
-_FOOT_SHARE, _FOOT_GROWTH = 0.15, 1.15
-# What is narrower than this share of the greatest width is a spur, up to 3.3 px (0.9 mm across).
+# Below this share of the peak the outline must be clear of skin, its fringes and mottling.
+_OF_PEAK = 0.55
+# Narrower than this share of the greatest width is a spur, up to 3.3 px (0.9 mm across).
 _SPUR_SHARE, _SPUR_MOST = 0.45, 10
 # Levels further below the first one are never chosen.
-_LOWEST = 0.35
+_LOWEST = 0.15
 
 
 # What a row shows before its first pixel of the region and after its last is reached along the row;
@@ -67,8 +59,7 @@ def fill(
         ahead = not ahead
 
 
-# What lies in the row above comes first, along memory, then what lies to the left; then the same
-# from below and from the right.
+# The row above comes first, along memory, then the pixel to the left; then below and to the right.
 @kernel
 def _distance(
     mask: NDArray[np.bool_],  # (R, C)
@@ -219,12 +210,14 @@ def _window(
 
 
 @kernel
-def _peak(
+def _lift(
     contrast: NDArray[np.float32],  # (R, C)
     join: NDArray[np.int16],  # (R, C)
     level: int,
-) -> float:
-    """Greatest mean of 3 x 3 pixels around a pixel of the region."""
+    clear: float,
+    steps: int,
+) -> int:
+    """Level, or a higher one: clear of skin, or a share of the greatest mean of 3 x 3 pixels."""
     most = 0.0
     for i in range(1, join.shape[0] - 1):
         for j in range(1, join.shape[1] - 1):
@@ -235,72 +228,50 @@ def _peak(
                 for s in range(j - 1, j + 2):
                     total += contrast[r, s]
             most = max(most, total / 9.0)
-    return most
+    return max(level, int(min(_OF_PEAK * most, clear) * steps + 0.5))
 
 
-# The radius of the region at a level, less that of a sharp edge that is blurred as much, is where
-# the level would lie without the blur: the same for all levels of a sharp edge, farther out for
-# the lower levels of one that fades. The outline goes to the farthest.
+# The threshold starts where it is clear of skin, and moves to midway between the medians inside and
+# outside of the edge, two to five pixels away from it.
 @kernel
-def foot_level(
-    area: NDArray[np.float64],  # (K + 2,) pixels of the region at each level
-    level: int,
-    lowest: int,
-    outer: float,  # contrast outside of the edge
-    noise: float,
+def settle(
+    contrast: NDArray[np.float32],  # (N, M, M)
+    join: NDArray[np.int16],  # (N, M, M) of `region.grow`
+    box: NDArray[np.int64],  # (N, 4) of `region.grow`
+    clear: NDArray[np.float64],  # (N,) contrast that is clear of skin
     steps: int,
-) -> int:
-    """Level at the foot of an edge."""
-    height = 2.0 * (level / steps - outer)
-    least = max(_FOOT_SHARE, 2.0 * noise / height)
-    farthest = math.sqrt(area[level] / math.pi)
-    for k in range(level - 1, lowest - 1, -1):
-        share = (k / steps - outer) / height
-        if share < least or area[k] > _FOOT_GROWTH * area[level]:
-            break
-        blur = _BLUR_PX * math.log((1.0 - share) / share)
-        farthest = max(farthest, math.sqrt(area[k] / math.pi) - blur)
-    while level > lowest and area[level] < math.pi * farthest**2:
-        level -= 1
-    return level
-
-
-# The threshold moves to midway between the medians inside and outside of the edge, two to five
-# pixels away from it; then up to where it is clear of skin, or down to the foot of the edge.
-@kernel
-def _settle(
-    contrast: NDArray[np.float32],  # (R, C)
-    join: NDArray[np.int16],  # (R, C)
-    area: NDArray[np.float64],  # (K + 2,)
-    noise: float,
-    level: int,
-    lowest: int,
-    steps: int,
-    line: NDArray[np.int16],  # (C + 2,) or more, scratch
-    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
-    work: NDArray[np.float32],  # (R * C,) or more, scratch
-    inward: NDArray[np.int16],  # (R, C) scratch
-    away: NDArray[np.int16],  # (R, C) scratch
-    mask: NDArray[np.bool_],  # (R, C) scratch
-) -> int:
-    """Level of the outline."""
-    outer = 0.0
-    for _ in range(2):
-        fill(join, level, stack, mask)
-        chamfer(mask, line, inward, away)
-        inner = band_median(contrast, away, _BAND_NEAR, _BAND_FAR, work)
-        outer = band_median(contrast, away, -_BAND_FAR, -_BAND_NEAR, work)
-        half = 0.5 * (inner + outer) * steps
-        if half != half:
-            break
-        before, level = level, min(max(int(half + 0.5), int(0.7 * level), 1), int(1.4 * level) + 1)
-        if level == before:
-            break
-    sure = min(_OF_PEAK * _peak(contrast, join, level), _CLEAR_SD * noise)
-    level = max(level, int(sure * steps + 0.5))
-    # A neighbour in the outer band must not make the edge look low.
-    outer = min(outer, 0.3 * level / steps) if outer == outer else 0.0
-    return foot_level(area, level, lowest, outer, noise, steps)
+    level: NDArray[np.int64],  # (N,) of `region.grow`, changed: midway up the edge; 0: none
+    out_lowest: NDArray[np.int64],  # (N,) lowest level at which an outline may lie
+    out_outer: NDArray[np.float64],  # (N,) contrast outside of the edge
+) -> None:
+    """Move the level of each region to the middle of its edge."""
+    size = contrast.shape[1]
+    stack, work = np.empty((size * size, 2), np.int32), np.empty(size * size, np.float32)
+    window, line = np.empty(4, np.int64), np.empty(size + 2, np.int16)
+    for n in range(contrast.shape[0]):
+        out_lowest[n], out_outer[n] = max(int(_LOWEST * level[n]), 1), 0.0
+        if level[n] < 1:
+            continue
+        _window(join[n], box[n], out_lowest[n], 6, window)
+        top, bottom, left, right = window
+        field = contrast[n, top:bottom, left:right].copy()
+        level_of = join[n, top:bottom, left:right].copy()
+        mask, away = np.empty(field.shape, np.bool_), np.empty(field.shape, np.int16)
+        inward, outer = np.empty(field.shape, np.int16), 0.0
+        level[n] = _lift(field, level_of, level[n], clear[n], steps)
+        for _ in range(2):
+            fill(level_of, level[n], stack, mask)
+            chamfer(mask, line, inward, away)
+            inner = band_median(field, away, _BAND_NEAR, _BAND_FAR, work)
+            outer = band_median(field, away, -_BAND_FAR, -_BAND_NEAR, work)
+            half, before = 0.5 * (inner + outer) * steps, level[n]
+            if half != half:
+                break
+            level[n] = min(max(int(half + 0.5), int(0.7 * before), 1), int(1.4 * before) + 1)
+            if level[n] == before:
+                break
+        level[n] = _lift(field, level_of, level[n], clear[n], steps)
+        out_outer[n] = outer if outer == outer else 0.0
 
 
 # The outline runs half a pixel before the first pixel of the other side.
@@ -318,17 +289,15 @@ def _to_mm(
             out[i, j] = way - half if way > 0.0 else way + half
 
 
-# All but the distances looks at a window around the region only, as large as the level may still
-# make it. The mask is opened last: hairs, streaks and bridges to neighbours go.
+# All but the distances looks at a window around the region only. The mask is opened last: hairs,
+# streaks and bridges to neighbours go.
 @kernel
 def outline(
-    contrast: NDArray[np.float32],  # (N, M, M)
     join: NDArray[np.int16],  # (N, M, M) of `region.grow`, as are the next four
     box: NDArray[np.int64],  # (N, 4)
-    first_level: NDArray[np.int64],  # (N,)
     area: NDArray[np.float64],  # (N, K + 2)
     rim: NDArray[np.float64],  # (N, K + 2)
-    noise: NDArray[np.float64],  # (N,)
+    level: NDArray[np.int64],  # (N,)
     steps: int,
     least_px: int,
     spur_px: int,
@@ -339,36 +308,27 @@ def outline(
     out_rim: NDArray[np.float64],  # (N,) pixels of the region's outline where the image ends
 ) -> None:
     """Delineate each region."""
-    size = contrast.shape[1]
-    stack, work = np.empty((size * size, 2), np.int32), np.empty(size * size, np.float32)
-    window, line = np.empty(4, np.int64), np.empty(size + 2, np.int16)
-    beyond = np.empty((size, size), np.int16)
-    for n in range(contrast.shape[0]):
+    size = join.shape[1]
+    stack, line = np.empty((size * size, 2), np.int32), np.empty(size + 2, np.int16)
+    window, beyond = np.empty(4, np.int64), np.empty((size, size), np.int16)
+    for n in range(join.shape[0]):
         out_mask[n], out_away[n] = False, -size * step_mm
         out_threshold[n], out_rim[n] = np.nan, 0.0
-        if first_level[n] < 1:
+        if level[n] < 1 or area[n, level[n]] < least_px:
             continue
-        lowest = max(int(_LOWEST * first_level[n]), 1)
-        _window(join[n], box[n], lowest, 6, window)
+        _window(join[n], box[n], level[n], 6, window)
         top, bottom, left, right = window
-        field = contrast[n, top:bottom, left:right].copy()
         level_of = join[n, top:bottom, left:right].copy()
-        part, opened = np.empty(field.shape, np.bool_), np.empty(field.shape, np.bool_)
-        depth, inward = np.empty(field.shape, np.int16), np.empty(field.shape, np.int16)
-        level = _settle(
-            field, level_of, area[n], noise[n], first_level[n], lowest, steps,
-            line, stack, work, inward, depth, part,
-        )  # fmt: skip
-        if area[n, level] < least_px:
-            continue
-        fill(level_of, level, stack, part)
+        part, opened = np.empty(level_of.shape, np.bool_), np.empty(level_of.shape, np.bool_)
+        depth, inward = np.empty(level_of.shape, np.int16), np.empty(level_of.shape, np.int16)
+        fill(level_of, level[n], stack, part)
         _cut_spurs(part, 3 * spur_px, depth, opened, line, stack)
         chamfer(part, line, inward, depth)
         out_mask[n, top:bottom, left:right] = part
         _distance(out_mask[n], True, line, beyond)
         beyond[top:bottom, left:right] -= np.maximum(depth, 0)
         _to_mm(beyond, step_mm, out_away[n])
-        out_threshold[n], out_rim[n] = level / steps, rim[n, level]
+        out_threshold[n], out_rim[n] = level[n] / steps, rim[n, level[n]]
 
 
 @kernel

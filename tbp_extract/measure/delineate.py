@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.kernels import contrast, edge, region, shape
+from tbp_extract.kernels import contrast, edge, foot, region, shape
 from tbp_extract.measure.look import RASTER_PX_PER_MM, Image, look, raster_mm
+from tbp_extract.measure.rims import RIM_MM, blur_px, find_rims
 from tbp_extract.types import CropBatch
 
 __all__ = ["RASTER_PX_PER_MM", "Delineation", "Outlines", "delineate"]
@@ -159,10 +160,10 @@ def delineate(batch: CropBatch) -> Outlines:
     6. Steps 3 to 5 are done on a grid half as fine, then once more on the raster, with skin and
        core as the first outline gives them.
     7. The threshold moves to midway between the medians inside and outside of the edge, which a
-       soft edge does not shift. Below half of the region's peak it lies only where it is clear of
-       skin by three standard deviations; and where an edge fades more slowly than a blurred sharp
-       one it goes outward to the foot, as far as a seventh of the area. Streaks narrower than 0.45
-       of the lesion's width, and than 0.9 mm, are cut off.
+       soft edge does not shift. Below 0.55 of the region's peak it lies only where it is clear of
+       skin and its grain; and where an edge fades more slowly than a blurred sharp one it goes
+       outward to the foot, as far as even skin allows (`rims`). Streaks narrower than 0.45 of the
+       lesion's width, and than 0.9 mm, are cut off.
     8. Where nothing is found the corners are tried for skin: a lesion may fill the window.
 
     References
@@ -240,7 +241,14 @@ def _find(image: Image, far_mm: float) -> _Found:
     depth = away_mm.max(axis=(1, 2), keepdims=True)
     inner = away_mm > np.minimum(CORE_MM, 0.5 * depth)
     core = np.where(enough[:, None, None], inner & image.coarse_usable, core)
-    return _outline(image, skin, _refined(core, image.usable))
+    near = (away_mm < RIM_MM[0]) & (away_mm > -RIM_MM[1])
+    hidden = _count(near & ~clear) / np.maximum(_count(near), 1)
+    around = np.where(enough[:, None, None], ring, clear & far)
+    return _outline(image, skin, _refined(core, image.usable), around, hidden)
+
+
+def _count(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.asarray(chosen.sum(axis=(1, 2)))
 
 
 def _fit_skin(lab: NDArray[np.float32], skin: NDArray[np.bool_]) -> _Skin:
@@ -296,13 +304,25 @@ def _refined(core: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.b
     return np.asarray(core[:, index[:, None], index[None, :]] & usable)
 
 
-def _outline(image: Image, skin: _Skin, core: NDArray[np.bool_]) -> _Found:
+def _outline(
+    image: Image,
+    skin: _Skin,
+    core: NDArray[np.bool_],
+    around: NDArray[np.bool_],
+    hidden: NDArray[np.float64],
+) -> _Found:
     field = _grow(image.lab, image.usable, skin, core, _STEP_MM)
+    rims = find_rims(field.contrast, field.noise, around, hidden)
+    level, lowest, outer = field.level.copy(), np.empty_like(field.level), np.empty(len(core))
+    edge.settle(field.contrast, field.join, field.box, rims.clear, LEVELS, level, lowest, outer)
+    foot.follow(
+        field.area, field.rim, lowest, outer, rims.foot, blur_px(image.source_px), LEVELS, level
+    )
     mask, away_mm = np.empty(core.shape, np.bool_), np.empty(core.shape, np.float32)
     threshold, rim = np.empty(len(core)), np.empty(len(core))
+    least_px = round(LEAST_AREA_MM2 / _STEP_MM**2)
     edge.outline(
-        field.contrast, field.join, field.box, field.level, field.area, field.rim, field.noise,
-        LEVELS, round(LEAST_AREA_MM2 / _STEP_MM**2), SPUR_PX, _STEP_MM,
+        field.join, field.box, field.area, field.rim, level, LEVELS, least_px, SPUR_PX, _STEP_MM,
         mask, away_mm, threshold, rim,
     )  # fmt: skip
     share = np.empty(core.shape, np.float32)

@@ -65,12 +65,18 @@ class Image:
     coarse_usable: NDArray[np.bool_]
     """(N, M // 2, M // 2)."""
 
+    source_px: float
+    """Side of a crop's pixel in pixels of the raster."""
+
     def __len__(self) -> int:
         return len(self.lab)
 
     def rows(self, chosen: NDArray[np.int64]) -> "Image":
         """Take some of the crops."""
-        return Image(**{name: getattr(self, name)[chosen] for name in self.__slots__})
+        arrays = {name: getattr(self, name) for name in self.__slots__ if name != "source_px"}
+        return Image(
+            **{name: values[chosen] for name, values in arrays.items()}, source_px=self.source_px
+        )
 
 
 def look(batch: CropBatch) -> Image:
@@ -89,7 +95,17 @@ def look(batch: CropBatch) -> Image:
     coarse_lab = np.empty((n, size // 2, size // 2, 3), np.float32)
     coarse_usable = np.empty(coarse_lab.shape[:3], np.bool_)
     regrid.halve(lab, usable, coarse_lab, coarse_usable)
-    return Image(lab, covered, hair, glare, clear, usable, coarse_lab, coarse_usable)
+    return Image(
+        lab=lab,
+        covered=covered,
+        hair=hair,
+        glare=glare,
+        clear=clear,
+        usable=usable,
+        coarse_lab=coarse_lab,
+        coarse_usable=coarse_usable,
+        source_px=RASTER_PX_PER_MM * batch.frames.mm_per_px,
+    )
 
 
 def raster_mm(size: int, step_mm: float) -> NDArray[np.float64]:

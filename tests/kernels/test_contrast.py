@@ -91,3 +91,23 @@ def test_no_core_gives_no_contrast() -> None:
     assert (field == -1.0).all()
     assert np.isnan(core_lab).all()
     assert seed[0] == -1
+
+
+def test_grain_is_the_scatter_over_two_pixels_where_skin_is() -> None:
+    rng = np.random.default_rng(5)
+    field = rng.normal(0.0, 0.02, (1, 61, 61)) + 0.01 * np.arange(61)
+    skin = rng.random((1, 30, 30)) > 0.4
+    field[0, 20:40, 20:40] += rng.normal(0.0, 0.5, (20, 20))
+    skin[0, 8:22, 8:22] = False
+    out = np.empty(1)
+    contrast.grain(field.astype(np.float32), skin, out)
+    # Counted in bins of 0.0005.
+    assert out[0] == pytest.approx(naive.grain(field[0], skin[0]), abs=5e-4)
+    # A slope leaves nothing; of noise, a pixel's own and a quarter of the four others' variance.
+    assert out[0] == pytest.approx(0.02 * np.sqrt(1.25), rel=0.15)
+
+
+def test_no_skin_has_no_grain() -> None:
+    out = np.empty(1)
+    contrast.grain(np.zeros((1, 21, 21), np.float32), np.zeros((1, 10, 10), np.bool_), out)
+    assert np.isnan(out[0])

@@ -83,3 +83,12 @@ def smooth(usable: NDArray[np.bool_], contrast: NDArray[np.float64]) -> NDArray[
     known = ndimage.convolve(usable.astype(np.float64), weights, mode="nearest")
     total = ndimage.convolve(np.where(usable, contrast, 0.0), weights, mode="nearest")
     return np.where(usable, total / np.maximum(known, 1e-9), contrast)
+
+
+def grain(contrast: NDArray[np.float64], skin: NDArray[np.bool_]) -> float:
+    """1.4826 times the median difference of skin from the mean of four pixels two away."""
+    weights = np.zeros((5, 5))
+    weights[[0, 4, 2, 2], [2, 2, 0, 4]] = 0.25
+    away = np.abs(contrast - ndimage.convolve(contrast, weights, mode="nearest"))
+    inner = skin[1:-1, 1:-1]
+    return float(1.4826 * np.median(away[3:-2:2, 3:-2:2][: len(inner), : len(inner)][inner]))
