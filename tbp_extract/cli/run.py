@@ -57,13 +57,17 @@ def run(
 def check(source: Path, config_path: Path | None) -> int:
     """Say what would be read from SOURCE and what is wrong with it; write nothing."""
     from tbp_extract.config import read_config
+    from tbp_extract.pipeline.alike import patients_of_one_mesh, shared_mesh_sentence
     from tbp_extract.pipeline.preflight import check_source
 
-    bad = total = 0
+    bad, seen = 0, []
     for finding in check_source(source, read_config(config_path)):
-        total += 1
+        seen.append((finding.patient_id, finding.files))
         bad += finding.problem is not None
         click.echo(f"{finding.scan_id}: {finding.problem or finding.summary}")
+    total = len(seen)
+    if shared := patients_of_one_mesh(seen):
+        click.echo(shared_mesh_sentence(shared))
     click.echo(f"{total} scans, {total - bad} good, {bad} with problems")
     return EXIT_FAILED if bad or not total else 0
 

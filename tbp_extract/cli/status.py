@@ -45,6 +45,8 @@ def retry(out: Path, reasons: tuple[str, ...]) -> int:
 
 
 def _lines(now: "RunStatus") -> list[str]:
+    from tbp_extract.pipeline.alike import shared_mesh_sentence
+
     if now.holder:
         lines = [f"running: {now.holder}; last sign {now.silent_s:.0f} s ago"]
     elif now.complete:
@@ -63,6 +65,8 @@ def _lines(now: "RunStatus") -> list[str]:
         f"lesions: {now.found} found, {now.exported} exported, {now.dropped.total()} dropped"
         f"{_listed(now.dropped)}"
     )
+    if now.shared_meshes:
+        lines.append(shared_mesh_sentence(now.shared_meshes))
     if now.holder and now.scans_per_hour:
         left = "" if now.seconds_left is None else f", {_duration(now.seconds_left)} left"
         lines.append(f"rate: {now.scans_per_hour:,.0f} scans an hour{left}")

@@ -33,4 +33,4 @@ class GateConfig(Section):
     """A crop of which more shows no skin is held as background."""
 
     max_union_share: Share = 0.5
-    """Crops of one patient may together show this share of a body part."""
+    """Crops of one patient may show this share of a body part together, of n scans each 1/n."""

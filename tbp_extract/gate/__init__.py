@@ -3,7 +3,7 @@
 from tbp_extract.gate.appearance import appearance_reasons, skin_palette
 from tbp_extract.gate.judge import Verdict, judge
 from tbp_extract.gate.regions import region_reasons
-from tbp_extract.gate.stitched import beyond_union
+from tbp_extract.gate.stitched import beyond_union, view_share
 
 __all__ = [
     "Verdict",
@@ -12,4 +12,5 @@ __all__ = [
     "judge",
     "region_reasons",
     "skin_palette",
+    "view_share",
 ]

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from tbp_extract.measure.location import LOCATIONS, BodyParts, simple_location
 from tbp_extract.types import CropFrames, Surface
 
-__all__ = ["beyond_union"]
+__all__ = ["beyond_union", "view_share"]
 
 POINT_MM2: Final = 6.0
 """Skin that one sampled point stands for."""
@@ -18,6 +18,26 @@ POINT_MM2: Final = 6.0
 MOST_POINTS: Final = 300_000
 
 _SIMPLE = np.array([simple_location(name) for name in LOCATIONS], object)
+
+
+def view_share(
+    surface: Surface, parts: BodyParts, frames: CropFrames, rows: Sequence[int]
+) -> float:
+    """Largest share of a body part that crops would show if none of them overlapped.
+
+    Parameters
+    ----------
+    surface, parts, frames
+        As in `beyond_union`, which holds nothing back where its ``max_share`` is not below this.
+    rows : sequence of int
+        The crops that count.
+    """
+    part_of_face, area_mm2 = _parts(surface, parts)
+    part_of_crop = part_of_face[frames.face[list(rows)]]
+    names, count = np.unique(part_of_crop, return_counts=True)
+    shown_mm2 = count * frames.extent_mm**2
+    of_mm2 = np.array([area_mm2[part_of_face == name].sum() for name in names])
+    return float((shown_mm2 / of_mm2).max(initial=0.0))
 
 
 def beyond_union(
@@ -50,12 +70,9 @@ def beyond_union(
     (N,) bool
     """
     beyond = np.zeros(len(frames), np.bool_)
-    part_of_face = _SIMPLE[parts.face_location].astype(str)
+    part_of_face, area_mm2 = _parts(surface, parts)
     part_of_crop = part_of_face[frames.face]
     corners = surface.vertices_mm[surface.faces]
-    area_mm2 = 0.5 * np.linalg.norm(
-        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
-    )
     for part in set(part_of_crop[list(order)].tolist()):
         rows = [row for row in order if part_of_crop[row] == part]
         inside = part_of_face == part
@@ -65,6 +82,14 @@ def beyond_union(
         points = _sample(corners[inside], area_mm2[inside])
         beyond[rows] = _take(points, frames, rows, int(max_share * len(points)))
     return beyond
+
+
+def _parts(surface: Surface, parts: BodyParts) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """(F,) simple part and area of each face."""
+    corners = surface.vertices_mm[surface.faces]
+    along, across = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area_mm2 = 0.5 * np.linalg.norm(np.cross(along, across), axis=1)
+    return _SIMPLE[parts.face_location].astype(str), np.asarray(area_mm2)
 
 
 def _sample(corners: NDArray[np.float64], area_mm2: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from tbp_extract.io.records import Dropped
 
 __all__ = ["Crop", "ScanRecord", "crop_list", "read_scan_record", "write_scan"]
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 
 class Crop(NamedTuple):
@@ -59,6 +59,12 @@ class ScanRecord:
 
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     """Further private files, by name."""
+
+    patient_scans: int = 1
+    """Scans of the patient among which the bound on joined views was shared."""
+
+    view_share: float = 0.0
+    """Largest share of a body part that its crops may show."""
 
     @property
     def scan(self) -> str:
@@ -118,6 +124,8 @@ def read_scan_record(path: Path) -> ScanRecord:
             rows=rows,
             links=links,
             attachments=dict(zip(facts["attachments"], attached, strict=True)),
+            patient_scans=facts["patient_scans"],
+            view_share=facts["view_share"],
         )
     except (OSError, KeyError, ValueError, TypeError):
         raise OutputError("the record of a scan is missing or malformed") from None
@@ -134,5 +142,7 @@ def _record_bytes(record: ScanRecord) -> bytes:
         "dropped": [[d.scan, d.reason, d.scan_id, d.lesion_id] for d in record.dropped],
         "crops": record.crops,
         "attachments": names,
+        "patient_scans": record.patient_scans,
+        "view_share": record.view_share,
     }
     return pack(facts, [record.rows, record.links, *(record.attachments[name] for name in names)])

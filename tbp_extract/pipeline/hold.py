@@ -1,6 +1,6 @@
 """Crops that may identify a person are held back from the release, and queued for review."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from tbp_extract.gate import (
     judge,
     region_reasons,
     skin_palette,
+    view_share,
 )
 from tbp_extract.io.review import ReviewRow, parse_review, review_bytes
 from tbp_extract.measure.location import LOCATIONS, BodyParts
@@ -26,7 +27,16 @@ from tbp_extract.types import (
     Surface,
 )
 
-__all__ = ["Flags", "Gate", "decisions_stand", "held_files", "review_queue"]
+__all__ = [
+    "Flags",
+    "Gate",
+    "Judged",
+    "bound_stands",
+    "decisions_stand",
+    "held_files",
+    "review_queue",
+    "stray_decisions",
+]
 
 Flags = Mapping[GateReason, NDArray[np.bool_]]
 """(N,) bool by reason."""
@@ -34,6 +44,16 @@ Flags = Mapping[GateReason, NDArray[np.bool_]]
 LIST_SUFFIX = ".csv"
 
 HEAD = LOCATIONS.index("Head & Neck")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of all crops of a scan."""
+
+    verdicts: list[Verdict]
+
+    view_share: float
+    """Largest share of a body part that those which pass all else would show, overlaps apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,10 +65,20 @@ class Gate:
     palette: NDArray[np.float64]
     config: GateConfig
 
+    patient_scans: int = 1
+    """Scans of the same patient in this run: they show the same skin, and share the bound on it."""
+
     @classmethod
-    def of(cls, scan: Scan, surface: Surface, body: BodyParts, config: Config) -> "Gate":
+    def of(
+        cls,
+        scan: Scan,
+        surface: Surface,
+        body: BodyParts,
+        config: Config,
+        patient_scans: int = 1,
+    ) -> "Gate":
         """Make the gate for a scan."""
-        return cls(surface, body, skin_palette(scan, surface), config.gate)
+        return cls(surface, body, skin_palette(scan, surface), config.gate, patient_scans)
 
     def zones(self, frames: CropFrames) -> Flags:
         """Tell which crops lie where they identify the person."""
@@ -75,7 +105,7 @@ class Gate:
         frames: CropFrames,
         ids: Sequence[str],
         decisions: Mapping[str, Decision],
-    ) -> list[Verdict]:
+    ) -> Judged:
         """Say what becomes of all crops of the scan.
 
         Parameters
@@ -92,17 +122,18 @@ class Gate:
         flags = {**self.zones(frames), **looks}
         said = [decisions.get(isic_id) for isic_id in ids]
         first = judge(flags, self.config, said)
-        if self.config.stitched == "allow":
-            return first
         passed = [row for row, verdict in enumerate(first) if verdict.drop is None]
+        share = view_share(self.surface, self.body, frames, passed)
+        if self.config.stitched == "allow":
+            return Judged(first, share)
         beyond = beyond_union(
             self.surface,
             self.body,
             frames,
             sorted(passed, key=ids.__getitem__),
-            max_share=self.config.max_union_share,
+            max_share=self.config.max_union_share / self.patient_scans,
         )
-        return judge({**flags, GateReason.STITCHED: beyond}, self.config, said)
+        return Judged(judge({**flags, GateReason.STITCHED: beyond}, self.config, said), share)
 
 
 def held_files(
@@ -141,6 +172,30 @@ def review_queue(attachments: Mapping[str, bytes]) -> list[ReviewRow]:
         if name.endswith(LIST_SUFFIX)
         for row in parse_review(data)
     ]
+
+
+def bound_stands(view_share: float, made_for: int, scans: int, config: GateConfig) -> bool:
+    """Whether a scan's crops are the same for another number of scans of its patient.
+
+    Parameters
+    ----------
+    view_share : float
+        As `Judged` has it.
+    made_for, scans : int
+        How many scans the patient had when this one was done, and has now.
+    config : GateConfig
+    """
+    if config.stitched == "allow" or made_for == scans:
+        return True
+    return view_share <= config.max_union_share / max(made_for, scans)
+
+
+def stray_decisions(
+    attachments: Iterable[Mapping[str, bytes]], decisions: Mapping[str, Decision]
+) -> int:
+    """Count decisions on crops that no scan has held back."""
+    held = {row.isic_id for files in attachments for row in review_queue(files)}
+    return len(decisions.keys() - held)
 
 
 def decisions_stand(attachments: Mapping[str, bytes], decisions: Mapping[str, Decision]) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from tbp_extract.config import Config
@@ -35,6 +36,9 @@ class ScanPlan:
     fingerprint: str
     """Over settings, program, key and what the source says: another fingerprint, other work."""
 
+    patient_scans: int = 1
+    """Meshes of the same patient in the source, this one among them."""
+
 
 def plan_scans(scans: tuple[ScanRef, ...], config: Config, key: ReleaseKey) -> tuple[ScanPlan, ...]:
     """Order scans by keyed hash and say what their work follows from.
@@ -52,12 +56,14 @@ def plan_scans(scans: tuple[ScanRef, ...], config: Config, key: ReleaseKey) -> t
     """
     ordered = sorted(scans, key=lambda ref: order_digest(key, ref.scan_id))
     same = [FORMAT_VERSION, code_fingerprint(), config.scan_fingerprint]
+    meshes = Counter(ref.patient_id for ref in scans if ref.tiles is None)
     return tuple(
         ScanPlan(
             ref,
             scan_pseudonym(key, ref.scan_id),
             patient_pseudonym(key, ref.patient_id),
             keyed_fingerprint(key, json.dumps([*same, _facts(ref)], sort_keys=True)),
+            max(meshes[ref.patient_id], 1),
         )
         for ref in ordered
     )

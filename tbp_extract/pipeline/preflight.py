@@ -1,8 +1,8 @@
 """Look through a source before a run: what would be read, what is wrong."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tbp_extract.config import Config
@@ -28,6 +28,10 @@ class ScanFinding:
     summary: str
     problem: str | None
 
+    patient_id: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file that was read, by name."""
+
 
 def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
     """Read every scan and its lesion list as a run would, and write nothing.
@@ -52,8 +56,10 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
     check_mapping(config.lesions.columns)
     config = settle_detector(config)
     for ref in read_source(source, config):
+        folder = ScanFolder(ref.root, config.limits)
         try:
-            yield ScanFinding(ref.scan_id, _summary(ref, config), None)
+            summary = _summary(ref, config, folder)
+            yield ScanFinding(ref.scan_id, summary, None, ref.patient_id, folder.sha256)
         except ScanError as error:
             where = concerned_file(error, ref)
             yield ScanFinding(ref.scan_id, "", f"{error.reason}: {error} [{where}]")
@@ -63,8 +69,7 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
             yield ScanFinding(ref.scan_id, "", fault)
 
 
-def _summary(ref: ScanRef, config: Config) -> str:
-    folder = ScanFolder(ref.root, config.limits)
+def _summary(ref: ScanRef, config: Config, folder: ScanFolder) -> str:
     if ref.tiles is not None:
         return _tiles_summary(read_tiles(ref, folder=folder))
     scan = read_scan(ref, config, folder=folder)

@@ -34,3 +34,6 @@ class ScanResult:
 
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     """Files for the private side, by name; they never reach the release."""
+
+    view_share: float = 0.0
+    """Largest share of a body part that its crops may show; 0 where there is no mesh to tell."""

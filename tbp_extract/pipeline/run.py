@@ -28,9 +28,11 @@ from tbp_extract.io.review import read_decisions
 from tbp_extract.io.scan_record import read_scan_record
 from tbp_extract.io.source import read_source
 from tbp_extract.io.tombstones import read_tombstones
+from tbp_extract.pipeline.alike import patients_of_one_mesh, shared_mesh_sentence
 from tbp_extract.pipeline.drive import Driver
 from tbp_extract.pipeline.find import settle_detector
 from tbp_extract.pipeline.finish import finish
+from tbp_extract.pipeline.hold import stray_decisions
 from tbp_extract.pipeline.plan import ScanPlan, plan_scans
 from tbp_extract.pipeline.pool import InProcess, Pool, Workers
 from tbp_extract.pipeline.stop import StopRequest, stop_on_signals
@@ -197,6 +199,7 @@ class _Job:
         ):
             for outcome in driver.carry_out(found.queued):
                 self._take_in(outcome, found)
+            self._tell_odd(found)
             counts = finish(
                 [found.records[p.scan] for p in self.plans if p.scan in found.records],
                 [found.quarantined[p.scan] for p in self.plans if p.scan in found.quarantined],
@@ -295,6 +298,19 @@ class _Job:
             )
         _LOG.info("%d scans planned, %d of them settled before", len(self.plans), settled)
         self.progress.planned(len(self.plans), settled)
+
+    def _tell_odd(self, found: Survey) -> None:
+        """Tell what is no fault and hardly meant."""
+        records = found.records.values()
+        if shared := patients_of_one_mesh((r.patient, r.inputs) for r in records):
+            _tell(self.progress, shared_mesh_sentence(shared))
+        if stray := stray_decisions((r.attachments for r in records), self.context.decisions):
+            _tell(
+                self.progress,
+                f"warning: {stray} rows of private/decisions.csv decide on crops that no finished "
+                "scan has held back, and nothing follows from them: copy the ids from "
+                "private/review.csv",
+            )
 
     def _queued_row(self, plan: ScanPlan, rows: dict[str, ScanRow]) -> ScanRow:
         before = rows.get(plan.scan)

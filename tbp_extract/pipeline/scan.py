@@ -70,6 +70,7 @@ def process_scan(
     *,
     folder: ScanFolder,
     decisions: Mapping[str, Decision] = MappingProxyType({}),
+    patient_scans: int = 1,
 ) -> ScanResult:
     """Take one scan from its files to a de-identified release.
 
@@ -83,6 +84,8 @@ def process_scan(
         where the scan failed.
     decisions : mapping, optional
         What a reviewer said of crops that were held back, by id.
+    patient_scans : int, optional
+        Scans of the same patient in the run, this one among them.
 
     Returns
     -------
@@ -105,12 +108,13 @@ def process_scan(
     n_found = len(found.candidates) + len(found.drops)
     candidates = found.candidates
     body = _body_parts(surface, name)
-    gate = Gate.of(scan, surface, body, config)
+    gate = Gate.of(scan, surface, body, config, patient_scans)
     crops = _cut(scan, gate, candidates, config)
     ids = [
         lesion_pseudonym(key, ref.scan_id, candidates.lesion_id[i]) for i in crops.frames.candidate
     ]
-    verdicts = gate.judge(crops.looks, crops.frames, ids, decisions)
+    judged = gate.judge(crops.looks, crops.frames, ids, decisions)
+    verdicts = judged.verdicts
     found = drop(found, _reasons(len(candidates), crops.frames.candidate, verdicts), surface)
     attachments = held_files(name, ids, crops.jpegs, verdicts)
     crops = crops.chosen(np.flatnonzero([verdict.drop is None for verdict in verdicts]))
@@ -143,6 +147,7 @@ def process_scan(
         found=n_found,
         tags=Counter(noted.get(TAG_MATCH, ())),
         attachments=attachments,
+        view_share=judged.view_share,
     )
 
 

@@ -11,6 +11,7 @@ from tbp_extract.errors import OutputError
 from tbp_extract.io.claim import Holder, claimed, holder_of
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.ledger import ScanRow, ScanState, open_ledger, read_ledger
+from tbp_extract.pipeline.alike import patients_of_one_mesh
 
 __all__ = ["RunStatus", "read_status", "retry_quarantined"]
 
@@ -50,6 +51,9 @@ class RunStatus:
     silent_s: float
     """Since the ledger was last written."""
 
+    shared_meshes: int = 0
+    """Meshes that stand for more than one patient."""
+
 
 def read_status(out: Path) -> RunStatus:
     """Read where a run stands, while it works or after it has ended.
@@ -77,6 +81,10 @@ def read_status(out: Path) -> RunStatus:
         scans_per_hour=rate and rate * 3600.0,
         seconds_left=open_scans / rate if rate and open_scans else None,
         silent_s=now - max((row.changed_at for row in scans), default=now),
+        shared_meshes=patients_of_one_mesh(
+            (row.patient, {name: str(file[0]) for name, file in row.inputs.items() if file[0]})
+            for row in scans
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from tbp_extract.io.manifest import is_whole
 from tbp_extract.io.records import Quarantined
 from tbp_extract.io.scan_record import ScanRecord, read_scan_record
 from tbp_extract.io.tables import released_ids
-from tbp_extract.pipeline.hold import decisions_stand
+from tbp_extract.pipeline.hold import bound_stands, decisions_stand
 from tbp_extract.pipeline.plan import ScanPlan
 from tbp_extract.pipeline.work import Context
 
@@ -82,6 +82,10 @@ def survey(
             found.why["input files have changed"] += 1
         elif not decisions_stand(record.attachments, context.decisions):
             found.why["a reviewer decided on crops that were held back"] += 1
+        elif not bound_stands(
+            record.view_share, record.patient_scans, plan.patient_scans, context.config.gate
+        ):
+            found.why["their patient has more or fewer scans than before"] += 1
         elif not ids <= published and places.find(record) is None:
             found.why["files are damaged"] += 1
         else:

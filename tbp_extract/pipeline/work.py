@@ -146,6 +146,7 @@ def _do_scan(plan: ScanPlan, context: Context) -> Outcome:
                 *(plan.ref, context.config, context.key),
                 folder=folder,
                 decisions=context.decisions,
+                patient_scans=plan.patient_scans,
             )
             record = _record(plan, result, folder)
         except ScanError as error:
@@ -193,6 +194,8 @@ def _record(plan: ScanPlan, result: ScanResult, folder: ScanFolder) -> ScanRecor
         rows=metadata_part(result.release),
         links=linkage_part(result.linkage),
         attachments=result.attachments,
+        patient_scans=plan.patient_scans,
+        view_share=result.view_share,
     )
 
 

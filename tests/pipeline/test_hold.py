@@ -7,7 +7,7 @@ from tbp_extract.config import parse_config
 from tbp_extract.errors import ConfigError
 from tbp_extract.io.layout import OutLayout
 from tbp_extract.io.shards import ShardReader
-from tbp_extract.pipeline.run import RunReport, run
+from tbp_extract.pipeline.run import Progress, RunReport, run
 from tbp_extract.verify import verify
 from tests.sources import LESIONS, SCANS, copy_source, read_rows, write_rows
 
@@ -60,6 +60,27 @@ def test_reviewer_decides_what_the_next_run_releases(narrow: Path, tmp_path: Pat
         assert queue[1]["isic_id"] not in reader
     resumed = run(narrow, tmp_path / "out", parse_config(SETTINGS), workers=0)
     assert resumed.resumed == SCANS
+
+
+class Listening(Progress):
+    """Keeps what a run tells."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def noticed(self, sentence: str) -> None:
+        self.told.append(sentence)
+
+
+def test_decisions_on_crops_that_nobody_held_are_told(narrow: Path, tmp_path: Path) -> None:
+    layout, progress = OutLayout(tmp_path / "out"), Listening()
+    layout.private.mkdir(parents=True)
+    ids = [f"TBP_{letter * 12}" for letter in "AB"]
+    layout.decisions.write_text("isic_id,decision\n" + "".join(f"{i},reject\n" for i in ids))
+    run(narrow, tmp_path / "out", parse_config(SETTINGS), workers=0, progress=progress)
+    (sentence,) = progress.told
+    assert sentence.startswith("warning: 2 rows of private/decisions.csv decide on crops")
+    assert not any(i in sentence for i in ids)
 
 
 def test_a_wrong_word_of_a_reviewer_stops_the_run(narrow: Path, tmp_path: Path) -> None:
