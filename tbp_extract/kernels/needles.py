@@ -13,9 +13,12 @@ SPREAD = 0x9E3779B1
 
 @kernel
 def _home(key: np.uint64, spread: np.uint64, mask: np.uint64) -> np.uint64:
-    """First place to look for a key; its halves are folded so that no product overflows."""
-    folded = (key ^ (key >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
-    return ((folded * spread) >> np.uint64(20)) & mask
+    """First place to look for a key; no product of its halves overflows.
+
+    The halves are spread apart: folded into one, keys of few letters would share their places.
+    """
+    low, high = key & np.uint64(0xFFFFFFFF), key >> np.uint64(32)
+    return (((low * spread) >> np.uint64(20)) ^ ((high * spread) >> np.uint64(17))) & mask
 
 
 @kernel

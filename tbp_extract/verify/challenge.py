@@ -7,7 +7,7 @@ its own is here: which files there are, its tables, and that train and test are 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -220,7 +220,7 @@ def check_private_values(evidence: Evidence) -> Iterator[str]:
             yield f"public/{name} holds private values: {kind}"
 
 
-def _forms(column: str, cell: str) -> set[str]:
+def _forms(column: str, cell: str) -> Set[str]:
     return search.dates(cell) if column == "capture_date" else {cell}
 
 

@@ -40,9 +40,16 @@ MAX_GUISED: Final = 20_000
 """Of a kind with more values than this each is sought in fewer guises."""
 
 MAX_INFLATED_BYTES: Final = 1 << 24
+PACKED_BYTES: Final = 1 << 14
+"""What begins like something packed is taken in pieces: most of it is chance, and soon an error."""
+
+QUOTED_BYTES: Final = 512
+"""So far before and behind a percent sign with its digits a value may reach."""
+
 _HITS_AT_ONCE: Final = 1 << 14
 _PACKED: Final = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+_QUOTED: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
 _HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 
@@ -221,8 +228,8 @@ def _decoded(data: bytes) -> Iterator[bytes]:
         inflated = _inflated(data, start.start())
         if len(inflated) >= MIN_TELLING_CHARACTERS:
             yield inflated
-    if b"%" in data:
-        yield unquote_to_bytes(data)
+    for first, last in _quoted(data):
+        yield unquote_to_bytes(data[first:last])
     for run in _BASE64.findall(data) if _is_mostly_text(data) else ():
         padded = run.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         padded = padded[: len(padded) - (len(padded) % 4 == 1)]
@@ -231,11 +238,32 @@ def _decoded(data: bytes) -> Iterator[bytes]:
         yield binascii.unhexlify(run)
 
 
+def _quoted(data: bytes) -> Iterator[tuple[int, int]]:
+    """Stretches about percent signs with digits behind them."""
+    first, last = 0, -1
+    for found in _QUOTED.finditer(data):
+        start, end = max(found.start() - QUOTED_BYTES, 0), found.end() + QUOTED_BYTES
+        if last < 0:
+            first = start
+        elif start > last:
+            yield first, last
+            first = start
+        last = end
+    if last >= 0:
+        yield first, last
+
+
 def _inflated(data: bytes, start: int) -> bytes:
+    packed, pieces, size = zlib.decompressobj(wbits=47), list[bytes](), 0
     try:
-        return zlib.decompressobj(wbits=47).decompress(data[start:], MAX_INFLATED_BYTES)
+        for at in range(start, len(data), PACKED_BYTES):
+            pieces.append(packed.decompress(data[at : at + PACKED_BYTES]))
+            size += len(pieces[-1])
+            if packed.eof or size > MAX_INFLATED_BYTES:
+                break
     except zlib.error:
         return b""
+    return b"".join(pieces)
 
 
 def _is_mostly_text(data: bytes) -> bool:
