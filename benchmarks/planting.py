@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from tbp_extract.phantom import MeshFormat, PhantomOptions, make_phantoms
 
-__all__ = ["Canaries", "PlantOptions", "plant_source"]
+__all__ = ["Canaries", "PlantOptions", "jpeg_with_segments", "plant_source", "write_rows"]
 
 BODIES = ("obj-jpeg", "obj-png", "obj-tiff", "ply", "glb", "obj-trailing", "obj-missing", "obj-bad")
 """Kinds of scans in turn; the last three are ones that a reader may refuse."""
@@ -81,7 +81,7 @@ def plant_source(folder: Path, canaries: Canaries, options: PlantOptions) -> Non
         kind = BODIES[number % len(BODIES)]
         rows.append(_plant_scan(folder, kind, number, canaries, options))
     names = sorted({name for row in rows for name in row})
-    _write_rows(folder / "scans.csv", [dict.fromkeys(names, "") | row for row in rows])
+    write_rows(folder / "scans.csv", [dict.fromkeys(names, "") | row for row in rows])
     (folder / f"{canaries.new('file beside the source')}.txt").write_text(
         canaries.new("text beside the source")
     )
@@ -128,7 +128,7 @@ def _dress_lesions(place: Path, canaries: Canaries) -> str:
     rows.append(rows[0] | {"lesion_id": canaries.new("dropped lesion"), "x": "900", "y": "900"})
     unknown = canaries.new("lesion list: column name")
     name = f"{canaries.new('file name: lesion list')}.csv"
-    _write_rows(place / name, [row | {unknown: canaries.new("lesion list: cell")} for row in rows])
+    write_rows(place / name, [row | {unknown: canaries.new("lesion list: cell")} for row in rows])
     return name
 
 
@@ -161,11 +161,11 @@ def _pixels(place: Path) -> Image.Image:
 
 
 def _obj_jpeg(place: Path, canaries: Canaries) -> str:
-    return _dress_obj(place, canaries, _jpeg(_pixels(place), canaries), "jpg")
+    return _dress_obj(place, canaries, jpeg_with_segments(_pixels(place), canaries), "jpg")
 
 
 def _obj_trailing(place: Path, canaries: Canaries) -> str:
-    jpeg = _jpeg(_pixels(place), canaries) + canaries.new("bytes after EOI").encode()
+    jpeg = jpeg_with_segments(_pixels(place), canaries) + canaries.new("bytes after EOI").encode()
     return _dress_obj(place, canaries, jpeg, "jpg")
 
 
@@ -177,7 +177,7 @@ def _obj_missing(place: Path, canaries: Canaries) -> str:
 
 
 def _obj_bad(place: Path, canaries: Canaries) -> str:
-    mesh = _dress_obj(place, canaries, _jpeg(_pixels(place), canaries), "jpg")
+    mesh = _dress_obj(place, canaries, jpeg_with_segments(_pixels(place), canaries), "jpg")
     with (place / mesh).open("a") as file:
         file.write(f"f {canaries.new('OBJ malformed face')} 2 3\n")
     return mesh
@@ -210,7 +210,7 @@ def _obj_tiff(place: Path, canaries: Canaries) -> str:
     return _dress_obj(place, canaries, file.getvalue(), "tif")
 
 
-def _jpeg(image: Image.Image, canaries: Canaries) -> bytes:
+def jpeg_with_segments(image: Image.Image, canaries: Canaries) -> bytes:
     """Encode with every kind of segment that can carry text."""
     exif = Image.Exif()
     for tag, name in {0x010E: "description", 0x013B: "artist", 0x9286: "comment"}.items():
@@ -249,7 +249,9 @@ def _ply(place: Path, canaries: Canaries) -> str:
     old.unlink()
     (page,) = place.glob("*.jpg")
     texture = f"{canaries.new('file name: texture of a PLY')}.jpg"
-    (place / texture).write_bytes(_jpeg(Image.open(io.BytesIO(page.read_bytes())), canaries))
+    (place / texture).write_bytes(
+        jpeg_with_segments(Image.open(io.BytesIO(page.read_bytes())), canaries)
+    )
     content = content.replace(page.name.encode(), texture.encode())
     page.unlink()
     head, rest = content.split(b"\nelement", 1)
@@ -304,7 +306,8 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    """Write a CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, rows[0])
         table.writeheader()
