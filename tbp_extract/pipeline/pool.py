@@ -20,8 +20,8 @@ from tbp_extract.pipeline.work import Context, Outcome, Task, carry_out
 
 __all__ = ["Death", "Ended", "InProcess", "Pool", "Workers"]
 
-WATCH_S: Final = 0.1
-"""Between looks at the clock and the memory of workers."""
+WATCH_S: Final = 0.25
+"""Between looks at the clock and the memory of workers, which the system bounds as well."""
 
 START_S: Final = 600.0
 """How long the nursery may take to start: on a machine's first run it compiles all kernels."""
