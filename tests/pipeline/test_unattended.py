@@ -7,6 +7,7 @@ import pytest
 from benchmarks.bit_flips import flip_many
 from benchmarks.disk_full import fill_many
 from benchmarks.kills import kill_many
+from benchmarks.memory_full import starve_many
 from benchmarks.poison import poisoned
 
 
@@ -37,6 +38,11 @@ def test_poisoned_scans_are_quarantined_under_their_codes_and_no_others(tmp_path
     assert not told["good_scans_quarantined"]
     assert told["crops_exported"] == told["crops_expected"] > 0
     assert told["verify_failures"] == 0
+
+
+def test_want_of_memory_at_any_point_is_called_so_and_changes_no_byte(tmp_path: Path) -> None:
+    for outcomes in starve_many(tmp_path, points=24)["outcomes"].values():
+        assert set(outcomes) == {"out of memory", "finished"}
 
 
 @pytest.fixture(autouse=True)
