@@ -56,6 +56,7 @@ KEPT = frozenset(
         "file name: tile that no row names",
         *(f"detector: {name}" for name in ("exception", "note of an exception")),
         *(f"detector: {name}" for name in ("local variable", "path in an OSError")),
+        "detector: exit with a text",
     }
 )
 """Channels that the private side keeps: to lead back, to tell what to mend, to go on. Where code

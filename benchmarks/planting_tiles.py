@@ -14,7 +14,6 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.planting import Canaries, jpeg_with_segments, write_rows
-from tbp_extract.columns import TILE_TYPES
 from tbp_extract.config import Config
 from tbp_extract.io.source import read_source
 from tbp_extract.phantom import PhantomOptions, make_phantoms
@@ -69,7 +68,6 @@ def _plant_capture(folder: Path, row: dict[str, str], kind: str, canaries: Canar
     """Rename one capture and fill what it consists of."""
     old = folder / f"{row['Patient ID']}-{row['MRN']}"
     place = old / row["Capture ID"]
-    row["3D Modality"] = "XP" if TILE_TYPES[0] else ""
     row["MRN"] = canaries.new("patients.csv: MRN")
     row["Patient ID"] = canaries.new("patients.csv: Patient ID")
     day = f"19{30 + len(canaries.texts['patients.csv: MRN']) % 60}0{1 + len(kind)}19"
@@ -80,8 +78,8 @@ def _plant_capture(folder: Path, row: dict[str, str], kind: str, canaries: Canar
     place = place.rename(home / row["Capture ID"])
     old.rmdir()
     rows = _read_rows(place / "isic24_data_1.0.0.csv")
-    for tile in rows:
-        _plant_tile(place, tile, canaries)
+    for number, tile in enumerate(rows):
+        _plant_tile(place, tile, canaries, tagged=number % 2 == 1)
     (place / "tiles" / f"{canaries.new('file name: tile that no row names')}.jpg").write_bytes(
         canaries.new("bytes that are no tile").encode()
     )
@@ -90,20 +88,20 @@ def _plant_capture(folder: Path, row: dict[str, str], kind: str, canaries: Canar
     _write_tables(place, rows, kind, canaries)
 
 
-def _plant_tile(place: Path, tile: dict[str, str], canaries: Canaries) -> None:
+def _plant_tile(place: Path, tile: dict[str, str], canaries: Canaries, *, tagged: bool) -> None:
     """Rename a tile, fill its row and its metadata."""
     (path,) = place.rglob(tile["isic_tile_file"])
     tile["uuid"] = canaries.new("tile table: uuid")
-    tile["tag_num"] = canaries.new("tile table: tag_num") if tile["tag_num"] else ""
+    tile["tag_num"] = canaries.new("tile table: tag_num") if tagged else ""
     tile["tag_status_name"] = canaries.new("tile table: tag_status_name")
     name = "_".join(filter(None, (tile["tag_num"], tile["uuid"])))
     jpeg = jpeg_with_segments(Image.open(io.BytesIO(path.read_bytes())), canaries)
-    jpeg += canaries.new("tile: bytes after EOI").encode() if len(tile["uuid"]) % 2 else b""
-    (path.parent / f"{name}.jpg").write_bytes(jpeg)
+    folder = place / ("tiles_tagged" if tagged else "tiles")
     path.unlink()
+    (folder / f"{name}.jpg").write_bytes(jpeg)
     # A path as the vendor's own machine has it.
     operator = canaries.new("tile table: isic_tile_file")
-    tile["isic_tile_file"] = f"C:\\{operator}\\{path.parent.name}\\{name}.jpg"
+    tile["isic_tile_file"] = f"C:\\{operator}\\{folder.name}\\{name}.jpg"
     for column in ("tag_style_id", "tag_status_id", "operator"):
         tile[column] = canaries.new(f"tile table: {column}")
 

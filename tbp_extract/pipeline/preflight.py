@@ -64,7 +64,7 @@ def check_source(source: Path, config: Config) -> Iterator[ScanFinding]:
             where = concerned_file(error, ref)
             yield ScanFinding(ref.scan_id, "", f"{error.reason}: {error} [{where}]")
         # As in a run, one scan's fault must not keep the others from being looked at.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             fault = f"{ScanReason.INTERNAL}: an unexpected {type(error).__name__}"
             yield ScanFinding(ref.scan_id, "", fault)
 

@@ -156,8 +156,9 @@ def _do_scan(plan: ScanPlan, context: Context) -> Outcome:
             )
         except (TbpError, MemoryError):
             raise
-        # One scan's fault must not end a run, even where the fault is the program's.
-        except Exception as error:
+        # One scan's fault must not end a run, even where the fault is the program's or a detector
+        # tells its process to exit.
+        except (Exception, SystemExit) as error:
             if getattr(error, "code", None) == cv2.Error.StsNoMem:
                 raise MemoryError from error
             quarantined = Quarantined(
