@@ -213,7 +213,7 @@ _ISIC_TEST = (
         "Spread of colour over eight sectors of a ring, maximum of rings; 0 for tiny or thin ones",
         range="0..200",
     ),
-    _number("tbp_lv_stdL", "CIELAB", "SD of L* inside the outline", range="0..100"),
+    _number("tbp_lv_stdL", "CIELAB", "SD of L* 0.3 mm and more inside the outline", range="0..100"),
     _number(
         "tbp_lv_stdLExt",
         "CIELAB",

@@ -55,8 +55,10 @@ def colour_means(
             count = one = two = three = square = 0.0
             for i in range(size):
                 for j in range(size):
+                    if not chosen[n, i, j]:
+                        continue
                     light = float(lab[n, i, j, 0])
-                    if chosen[n, i, j] and low <= light <= high:
+                    if low <= light <= high:
                         count += 1.0
                         one += light
                         square += light * light
@@ -113,9 +115,9 @@ def ring_spread(
         for i in range(size):
             for j in range(size):
                 # The outermost ring is mixed with skin.
-                ring = int(away_mm[n, i, j] / ring_mm) - 1
-                if not chosen[n, i, j] or ring < 0 or ring >= n_rings:
+                if not chosen[n, i, j] or away_mm[n, i, j] < ring_mm:
                     continue
+                ring = min(int(away_mm[n, i, j] / ring_mm), n_rings) - 1
                 turn = math.atan2(i - middle[n, 0], j - middle[n, 1]) / (0.25 * math.pi)
                 sector = min(int(turn + 4.0), 7)
                 count[ring, sector] += 1.0

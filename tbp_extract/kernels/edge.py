@@ -1,5 +1,7 @@
 """The edge of a region: threshold, mask and distances."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,8 @@ _BAND_NEAR, _BAND_FAR = 6, 14
 _OF_PEAK = 0.55
 # Narrower than this share of the greatest width is a spur, up to 3.3 px (0.9 mm across).
 _SPUR_SHARE, _SPUR_MOST = 0.45, 10
+# Farther outside than this, distances are not told.
+_FAR_MM = 3.6
 # Levels further below the first one are never chosen.
 _LOWEST = 0.15
 
@@ -252,7 +256,8 @@ def settle(
         out_lowest[n], out_outer[n] = max(int(_LOWEST * level[n]), 1), 0.0
         if level[n] < 1:
             continue
-        _window(join[n], box[n], out_lowest[n], 6, window)
+        # Two rounds do not lower it by more.
+        _window(join[n], box[n], max(int(0.49 * level[n]) - 1, 1), 6, window)
         top, bottom, left, right = window
         field = contrast[n, top:bottom, left:right].copy()
         level_of = join[n, top:bottom, left:right].copy()
@@ -289,7 +294,7 @@ def _to_mm(
             out[i, j] = way - half if way > 0.0 else way + half
 
 
-# All but the distances looks at a window around the region only. The mask is opened last: hairs,
+# Only a window around the region is looked at. The mask is opened last: hairs,
 # streaks and bridges to neighbours go.
 @kernel
 def outline(
@@ -310,7 +315,7 @@ def outline(
     """Delineate each region."""
     size = join.shape[1]
     stack, line = np.empty((size * size, 2), np.int32), np.empty(size + 2, np.int16)
-    window, beyond = np.empty(4, np.int64), np.empty((size, size), np.int16)
+    window, reach = np.empty(4, np.int64), math.ceil(_FAR_MM / step_mm)
     for n in range(join.shape[0]):
         out_mask[n], out_away[n] = False, -size * step_mm
         out_threshold[n], out_rim[n] = np.nan, 0.0
@@ -325,9 +330,17 @@ def outline(
         _cut_spurs(part, 3 * spur_px, depth, opened, line, stack)
         chamfer(part, line, inward, depth)
         out_mask[n, top:bottom, left:right] = part
-        _distance(out_mask[n], True, line, beyond)
-        beyond[top:bottom, left:right] -= np.maximum(depth, 0)
-        _to_mm(beyond, step_mm, out_away[n])
+        first = top - reach if top > reach else 0
+        left_of = left - reach if left > reach else 0
+        wide = out_mask[n, first : bottom + reach, left_of : right + reach].copy()
+        beyond = np.empty((wide.shape[0], wide.shape[1]), np.int16)
+        _distance(wide, True, line, beyond)
+        down, across = top - first, left - left_of
+        for i in range(bottom - top):
+            for j in range(right - left):
+                if part[i, j]:
+                    beyond[down + i, across + j] = -depth[i, j]
+        _to_mm(beyond, step_mm, out_away[n, first : bottom + reach, left_of : right + reach])
         out_threshold[n], out_rim[n] = level[n] / steps, rim[n, level[n]]
 
 

@@ -11,6 +11,33 @@ _ROW_STEP = (0, 1, 1, 1, 0, -1, -1, -1)
 _COL_STEP = (1, 1, 0, -1, -1, -1, 0, 1)
 
 
+@kernel
+def _bounds(
+    share: NDArray[np.float32],  # (M, M)
+    margin: int,
+    out: NDArray[np.int64],  # (4,) first row, row after the last, the same for columns
+) -> None:
+    """Rows and columns around all that is above 0; none where nothing is."""
+    size, zero = share.shape[0], np.float32(0.0)
+    out[0], out[1], out[2], out[3] = size, 0, size, 0
+    for i in range(size):
+        line, found = share[i], np.int32(0)
+        # Without a way out of it, this loop runs in vector registers.
+        for j in range(size):
+            found |= np.int32(line[j] > zero)
+        if found == 0:
+            continue
+        left, right = 0, size - 1
+        while not line[left] > zero:
+            left += 1
+        while not line[right] > zero:
+            right -= 1
+        out[0], out[1] = min(out[0], i), max(out[1], i + 1)
+        out[2], out[3] = min(out[2], left), max(out[3], right + 1)
+    out[0], out[1] = max(out[0] - margin, 0), min(out[1] + margin, size)
+    out[2], out[3] = max(out[2] - margin, 0), min(out[3] + margin, size)
+
+
 # Moore's trace, clockwise from the first pixel in reading order: at each pixel the search starts
 # just behind the way it was entered by. It ends when the first step would be taken again.
 @kernel
@@ -59,12 +86,16 @@ def soften(
     out_share: NDArray[np.float32],  # (N, M, M) share of the pixel inside the outline
 ) -> None:
     """Share of each pixel inside: by how far its contrast lies from the threshold, at the edge."""
-    size = mask.shape[1]
+    size, box = mask.shape[1], np.empty(4, np.int64)
     for n in range(mask.shape[0]):
         for i in range(size):
             for j in range(size):
+                out_share[n, i, j] = mask[n, i, j]
+        # The outline runs half a pixel outside of the mask.
+        _bounds(out_share[n], 2, box)
+        for i in range(box[0], box[1]):
+            for j in range(box[2], box[3]):
                 inside = mask[n, i, j]
-                out_share[n, i, j] = 1.0 if inside else 0.0
                 here = contrast[n, i, j]
                 # A filled hole is inside and a cut spur outside, whatever the contrast.
                 if abs(away_mm[n, i, j]) > reach_mm or here <= np.float32(-1.0):
@@ -85,11 +116,12 @@ def moments(
     out: NDArray[np.float64],  # (N, 6) area, middle row and column, variances of both, covariance
 ) -> None:
     """Area and moments up to the second of soft regions, in pixels; squares, not points."""
-    size = share.shape[1]
+    box = np.empty(4, np.int64)
     for n in range(share.shape[0]):
+        _bounds(share[n], 0, box)
         area = down = right = down2 = right2 = both = 0.0
-        for i in range(size):
-            for j in range(size):
+        for i in range(box[0], box[1]):
+            for j in range(box[2], box[3]):
                 w = share[n, i, j]
                 if w > 0.0:
                     area += w
@@ -134,10 +166,13 @@ def widths(
     """Distance between the parallel lines that hold a region, in each direction."""
     size, n_ways = mask.shape[1], direction.shape[0]
     place, seen = np.empty((4 * size * size, 2)), np.empty(4 * size * size, np.bool_)
+    box = np.empty(4, np.int64)
     for n in range(mask.shape[0]):
+        # Pixels of the mask are at least half inside.
+        _bounds(share[n], 1, box)
         count, known = 0, 0
-        for i in range(size):
-            for j in range(size):
+        for i in range(box[0], box[1]):
+            for j in range(box[2], box[3]):
                 for k in range(2):
                     r, s = i + k, j + 1 - k
                     if r == size or s == size or mask[n, i, j] == mask[n, r, s]:
@@ -170,7 +205,7 @@ def mirror_distance(
     out: NDArray[np.float64],  # (N, A) NaN where there is no region
 ) -> None:
     """Jaccard distance of soft regions and their mirror images about axes through the centroid."""
-    size = share.shape[1]
+    size, box = share.shape[1], np.empty(4, np.int64)
     place, weight = np.empty((size * size, 2)), np.empty(size * size)
     for n in range(share.shape[0]):
         out[n] = np.nan
@@ -179,8 +214,9 @@ def mirror_distance(
         middle_row, middle_col = moment[n, 1], moment[n, 2]
         stride = max(math.ceil(math.sqrt(moment[n, 0] / dense_px)), 1)
         count, total = 0, 0.0
-        for i in range(0, size, stride):
-            for j in range(0, size, stride):
+        _bounds(share[n], 0, box)
+        for i in range(box[0] + -box[0] % stride, box[1], stride):
+            for j in range(box[2] + -box[2] % stride, box[3], stride):
                 if share[n, i, j] > 0.0:
                     place[count, 0], place[count, 1] = i - middle_row, j - middle_col
                     weight[count] = share[n, i, j]
@@ -215,11 +251,12 @@ def region_mean(
     out: NDArray[np.float64],  # (N,) NaN where nothing is known
 ) -> None:
     """Mean of known values over soft regions of another raster."""
-    size = share.shape[1]
+    box = np.empty(4, np.int64)
     for n in range(values.shape[0]):
+        _bounds(share[n], 0, box)
         weight = total = 0.0
-        for i in range(size):
-            for j in range(size):
+        for i in range(box[0], box[1]):
+            for j in range(box[2], box[3]):
                 if share[n, i, j] > 0.0 and values[n, index[i], index[j]] > 0.0:
                     weight += share[n, i, j]
                     total += share[n, i, j] * values[n, index[i], index[j]]

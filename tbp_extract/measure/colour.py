@@ -51,6 +51,8 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     whose L* lies within 2.5 standard deviations of all of them.
 
     - C, H: hypot(A, B), atan2(B, A) in degrees; delta: inside minus around.
+    - ``stdL``: standard deviation of L* more than 0.3 mm below the outline, where the rim's own
+      fall ends; of all inside where less than 12 pixels lie there. ``stdLExt``: around.
     - ``deltaLB``: mean over pixels inside of hypot(L - Lext, B - Bext).
     - ``deltaLBnorm``: 56.1 deltaLB / (Lext + 20), ours; within 5 % of the vendor's.
     - ``color_std_mean``, ``radial_color_std_max``: spread of mean colour over eight sectors of
@@ -74,6 +76,8 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     own, skin = np.empty((len(outlines), 4)), np.empty((len(outlines), 4))
     colour.colour_means(outlines.lab, inside, np.inf, own)
     colour.colour_means(outlines.lab, around, TRIM_SD, skin)
+    deep = np.empty((len(outlines), 4))
+    colour.colour_means(outlines.lab, _below_rim(outlines, inside), np.inf, deep)
     known = outlines.is_coloured & (around_px >= LEAST_PX)
     contrast = np.empty(len(outlines))
     light, yellow = np.ascontiguousarray(skin[:, 0]), np.ascontiguousarray(skin[:, 2])
@@ -87,7 +91,7 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
         "tbp_lv_deltaB": own[:, 2] - skin[:, 2],
         "tbp_lv_deltaLB": contrast,
         "tbp_lv_deltaLBnorm": NORM_SCALE * contrast / (skin[:, 0] + NORM_OFFSET),
-        "tbp_lv_stdL": own[:, 3],
+        "tbp_lv_stdL": deep[:, 3],
         "tbp_lv_stdLExt": skin[:, 3],
         **{name: np.where(outlines.is_sized, values, np.nan) for name, values in spread.items()},
     }
@@ -111,6 +115,14 @@ def _means(values: NDArray[np.float64], suffix: str) -> dict[str, NDArray[np.flo
         f"tbp_lv_C{suffix}": np.hypot(red, yellow),
         f"tbp_lv_H{suffix}": np.degrees(np.arctan2(yellow, red)),
     }
+
+
+def _below_rim(outlines: Outlines, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, M, M) pixels inside that do not lie on the edge; all inside where they are too few."""
+    deep = inside & (outlines.away_mm > np.float32(DEPTH_MM))
+    few = np.array([np.count_nonzero(pixels) < LEAST_PX for pixels in deep], np.bool_)
+    deep[few] = inside[few]
+    return deep
 
 
 def _spread(outlines: Outlines, inside: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:

@@ -299,9 +299,9 @@ def _grow(
 
 def _refined(core: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bring a core from the coarse grid onto the raster."""
-    last = core.shape[1] - 1
-    index = np.minimum(np.arange(usable.shape[1]) // 2, last)
-    return np.asarray(core[:, index[:, None], index[None, :]] & usable)
+    wide = core.repeat(2, axis=1).repeat(2, axis=2)
+    room = usable.shape[1] - wide.shape[1]
+    return np.asarray(np.pad(wide, ((0, 0), (0, room), (0, room)), "edge") & usable)
 
 
 def _outline(

@@ -136,8 +136,9 @@ def _taps(source: int, mm_per_px: float) -> tuple[NDArray[np.int64], NDArray[np.
     size = 2 * int(0.5 * (source / ratio - 1.0) + 1e-9) + 1
     place = (np.arange(size) - size // 2) * ratio + 0.5 * (source - 1)
     reach = max(ratio, 1.0)
-    count = int(np.ceil(2.0 * reach)) + 1
-    first = np.clip(np.ceil(place - reach).astype(np.int64), 0, max(source - count, 0))
+    # As many lines as lie strictly within reach.
+    count = int(np.ceil(2.0 * reach - 1e-9))
+    first = np.clip(np.floor(place - reach).astype(np.int64) + 1, 0, max(source - count, 0))
     tap = first[:, None] + np.arange(min(count, source))
     weight = np.maximum(1.0 - np.abs(tap - place[:, None]) / reach, 0.0)
     return first, (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -34,6 +34,14 @@ def test_colours_are_those_painted(tone: str) -> None:
         assert columns[f"tbp_lv_{channel}"][0] == pytest.approx(inside, abs=1.5)
 
 
+def test_the_rim_does_not_count_as_scatter() -> None:
+    even, spotted = Spot(5.0), Spot(5.0, inner_lab=(-25.0, 4.0, 3.0))
+    columns = measure_colour(delineate(batch_of(crop(even), crop(spotted))))
+    # The fall from skin to lesion is 15; what is painted inside scatters by about 1.
+    assert columns["tbp_lv_stdL"][0] < 1.5
+    assert columns["tbp_lv_stdL"][1] > 4.0
+
+
 def test_exact_relations_hold() -> None:
     spots = (Spot(3.0), Spot(6.0, aspect=0.5), Spot(9.0, inner_lab=(-25.0, 3.0, 0.0)))
     outlines = delineate(batch_of(*(crop(spot, seed=k) for k, spot in enumerate(spots))))
