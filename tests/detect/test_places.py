@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tbp_extract.detect.blob.judge import is_barred, load_forest, reasons_of, score_spots
 from tbp_extract.detect.blob.places import places_of
@@ -65,6 +66,11 @@ CLEAR = {
 }  # fmt: skip
 
 
+def _on_a_body(**change: float) -> NDArray[np.float32]:
+    """Two clear spots, and one that something is changed of."""
+    return np.concatenate([_row(**CLEAR), _row(**CLEAR), _row(**{**CLEAR, **change})])
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -80,12 +86,16 @@ CLEAR = {
     ],
 )
 def test_each_word_has_its_sign(change: dict[str, float], reason: DropReason) -> None:
-    assert reasons_of(_row(**{**CLEAR, **change})) == (reason,)
+    assert reasons_of(_on_a_body(**change))[-1] == reason
 
 
 def test_what_is_no_skin_is_barred() -> None:
-    assert is_barred(_row(skin_red=1.6)).all()
-    assert not is_barred(_row(skin_red=0.9)).any()
+    assert is_barred(_on_a_body(skin_red=1.6)).tolist() == [False, False, True]
+    assert not is_barred(_on_a_body(skin_red=0.9)).any()
+
+
+def test_skin_that_is_red_all_over_is_skin() -> None:
+    assert not is_barred(np.concatenate([_row(skin_red=red) for red in (1.2, 1.25, 1.3)])).any()
 
 
 def test_scores_are_chances_and_rise_with_contrast() -> None:

@@ -62,7 +62,10 @@ def score_spots(features: NDArray[np.float32], forest: Forest) -> NDArray[np.flo
 
 
 MUCOSA_RED: Final = 1.15
-"""Log of red by green light; skin of any tone stays below 0.9."""
+"""Log of red by green light; skin stays below 0.9 in neutral light."""
+
+MUCOSA_ABOVE: Final = 0.45
+"""And this much redder than most of the body: warm light and very dark skin are red all over."""
 
 SKIN_SHARE: Final = 0.6
 RIM_SHARE: Final = 0.06
@@ -77,18 +80,24 @@ STRAIGHT_FULLNESS: Final = 1.15
 
 
 def is_barred(features: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(N,) whether what lies around is no skin: then a spot is no lesion, whatever its score."""
-    return np.asarray(features[:, _COLUMN["skin_red"]] > MUCOSA_RED)
+    """(N,) whether what lies around is no skin: then a spot is no lesion, whatever its score.
+
+    Rows are all spots of one body, which tell how red its skin is.
+    """
+    red = features[:, _COLUMN["skin_red"]]
+    known = red[np.isfinite(red)]
+    usual = float(np.median(known)) if len(known) else np.inf
+    return np.asarray((red > MUCOSA_RED) & (red > usual + MUCOSA_ABOVE))
 
 
 def reasons_of(features: NDArray[np.float32]) -> tuple[DropReason, ...]:
-    """Word for what each row of features (N, K) most probably is, given that it is no lesion.
+    """Word for what each spot of one body (N, K) most probably is, given that it is no lesion.
 
     The first that applies: words that tell more come first.
     """
     column = {name: features[:, k] for name, k in _COLUMN.items()}
     tests = (
-        (DropReason.MUCOSA, column["skin_red"] > MUCOSA_RED),
+        (DropReason.MUCOSA, is_barred(features)),
         (
             DropReason.SKIN_BORDER,
             (column["skin_share"] < SKIN_SHARE) | (column["rim_share"] > RIM_SHARE),
