@@ -40,6 +40,7 @@ from tbp_extract.detect.blob.find import describe_spots
 from tbp_extract.detect.blob.judge import load_forest, score_spots
 from tbp_extract.geometry import build_surface, point_positions
 from tbp_extract.measure.location import LOCATIONS, label_body_parts, simple_location
+from tbp_extract.phantom import LesionKind
 from tbp_extract.phantom.hair import Hair
 from tbp_extract.types import Scan, Surface
 
@@ -235,6 +236,8 @@ def planted_table(scenes: list[Looked]) -> dict[str, Any]:
     part = np.concatenate([s.plant_part for s in scenes])
     hits = [scored(s) for s in scenes]
     seen = np.concatenate([h.seen for h in hits])
+    ratio = np.concatenate([h.size_ratio for h in hits])
+    photo = np.concatenate([h.photo for h in hits])
     asked = (long_mm >= LEAST_MM) & (contrast >= LEAST_CONTRAST)
     strong = asked & (contrast >= 5.0)
     return {
@@ -253,8 +256,9 @@ def planted_table(scenes: list[Looked]) -> dict[str, Any]:
         "by part": {str(k): share(seen[asked & (part == k)]) for k in np.unique(part)},
         "precision": precision(scenes, hits),
         "centre error mm": spread(np.concatenate([h.centre_mm for h in hits])),
-        "diameter error": spread(np.abs(np.concatenate([h.size_ratio for h in hits]) - 1.0)),
-        "diameter by truth": spread(np.concatenate([h.size_ratio for h in hits])),
+        "diameter error": spread(np.abs(ratio - 1.0)),
+        "diameter by truth, drawn": spread(ratio[~photo]),
+        "diameter by truth, photographs": spread(ratio[photo]),
     }
 
 
@@ -268,6 +272,8 @@ class Scored:
 
     centre_mm: NDArray[np.float64]
     size_ratio: NDArray[np.float64]
+    photo: NDArray[np.bool_]
+    """Of each of those: whether it is a photograph."""
 
 
 def scored(scene: Looked) -> Scored:
@@ -286,6 +292,7 @@ def scored(scene: Looked) -> Scored:
         right,
         np.linalg.norm(scene.xyz_mm[rows] - plants.xyz_mm[of[rows]], axis=1),
         scene.diameter_mm[rows] / plants.long_mm[of[rows]],
+        plants.kind[of[rows]] == LesionKind.PHOTO,
     )
 
 
