@@ -215,18 +215,18 @@ def _read_one(mesh: str, folder: str) -> None:
 
     config = Config(scan=ScanConfig(unit="mm"))
 
-    def read(place: Path) -> None:
-        ref = ScanRef("s", "p", place, mesh, lesions="l.csv")
+    def read(place: Path, name: str) -> None:
+        ref = ScanRef("s", "p", place, name, lesions="l.csv")
         read_lesions(ref, read_scan(ref, config), config)
 
     with tempfile.TemporaryDirectory() as good:
         # Kernels compile, or load, on their first use.
         write_frame(Path(good))
-        read(Path(good))
+        read(Path(good), "m.glb" if mesh.endswith("gltf") else mesh)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MB << 20, MEMORY_MB << 20))
     began = time.perf_counter()
     try:
-        read(Path(folder))
+        read(Path(folder), mesh)
         outcome = "loaded"
     except ScanError as error:
         outcome = error.reason.value

@@ -10,7 +10,7 @@ without an answer or too much memory end the child, and the mutant is told as he
 """
 
 import argparse
-import importlib
+import importlib.util
 import pkgutil
 import subprocess
 import sys
@@ -37,6 +37,8 @@ def main() -> None:
     if options.child:
         _breed(*options.child)
         return
+    if importlib.util.find_spec("atheris") is None:
+        raise SystemExit("needs atheris: pip install 'tbp-extract[fuzz]'")
     told = {target: fuzz(target, options.seconds) for target in options.targets}
     for target, result in told.items():
         print(target, result)

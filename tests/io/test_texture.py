@@ -1,6 +1,4 @@
 import io
-import os
-import resource
 import struct
 import zlib
 from typing import Any
@@ -368,44 +366,3 @@ def test_a_tiff_that_holds_more_than_its_header_counts_is_refused() -> None:
     at = data.index(struct.pack("<HHI", 258, 3, 1))
     struct.pack_into("<H", data, at + 8, 1)
     assert refusal(bytes(data)).reason == ScanReason.TEXTURE_UNREADABLE
-
-
-def with_room_for(mebibytes: int, data: bytes) -> str:
-    """What a process says of a page that has so much memory left."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        status = dict(line.split(":", 1) for line in open("/proc/self/status"))  # noqa: PTH123, SIM115
-        taken = int(status["VmData"].split()[0]) << 10
-        resource.setrlimit(resource.RLIMIT_DATA, (taken + (mebibytes << 20),) * 2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        try:
-            read(data)
-            os.write(writer, b"read")
-        except BaseException as error:
-            os.write(writer, type(error).__name__.encode())
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as said:
-        return said.read().decode()
-
-
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        ("JPEG", {"progressive": True}),
-        ("PNG", {}),
-        ("TIFF", {"compression": "tiff_lzw"}),
-        ("TIFF", {}),
-    ],
-)
-def test_a_whole_page_is_never_called_damaged_for_want_of_memory(
-    kind: str, options: dict[str, Any]
-) -> None:
-    data = encode(Image.fromarray(np.repeat(gradient(3000, 64), 47, axis=1)), kind, **options)
-    found = [with_room_for(mebibytes, data) for mebibytes in (0, 5, 10, 30, 60, 90, 400)]
-    assert found[0] == "MemoryError"
-    assert found[-1] == "read"
-    assert set(found) == {"MemoryError", "read"}
