@@ -5,9 +5,10 @@
 
 `benchmarks.fuzz` mutates blindly and in large number; here atheris keeps each mutant that takes a
 new way through our code and goes on from it. What the seeds have loaded before it watches is not
-seen: it knows the ways through tables and lists, and mutates all other kinds blindly. Each target runs in a child of its own: a
-crash, an error that is none of ours, a load that an independent reader contradicts, a minute
-without an answer or too much memory end the child, and the mutant is told as hex.
+seen: it knows the ways through tables and lists, and mutates all other kinds blindly. Each target
+runs in a child of its own: a crash, an error that is none of ours, a load that an independent
+reader contradicts, a minute without an answer or too much memory end the child, and the mutant is
+told as hex.
 """
 
 import argparse
