@@ -263,7 +263,9 @@ def settle(
         level_of = join[n, top:bottom, left:right].copy()
         mask, away = np.empty(field.shape, np.bool_), np.empty(field.shape, np.int16)
         inward, outer = np.empty(field.shape, np.int16), 0.0
-        level[n] = _lift(field, level_of, level[n], clear[n], steps)
+        # Levels end below the contrast of a glaring core; above them there is no region.
+        top = int(level_of.max())
+        level[n] = min(_lift(field, level_of, level[n], clear[n], steps), top)
         for _ in range(2):
             fill(level_of, level[n], stack, mask)
             chamfer(mask, line, inward, away)
@@ -272,10 +274,11 @@ def settle(
             half, before = 0.5 * (inner + outer) * steps, level[n]
             if half != half:
                 break
-            level[n] = min(max(int(half + 0.5), int(0.7 * before), 1), int(1.4 * before) + 1)
+            level[n] = max(int(half + 0.5), int(0.7 * before), 1)
+            level[n] = min(level[n], int(1.4 * before) + 1, top)
             if level[n] == before:
                 break
-        level[n] = _lift(field, level_of, level[n], clear[n], steps)
+        level[n] = min(_lift(field, level_of, level[n], clear[n], steps), top)
         out_outer[n] = outer if outer == outer else 0.0
 
 

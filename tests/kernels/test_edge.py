@@ -86,3 +86,23 @@ def test_near_skin_the_outline_stays_at_a_share_of_the_peak() -> None:
         settle(contrast, join, box, clear, moved)
         radius.append(float(np.sqrt((join >= moved[0]).sum() / np.pi)))
     np.testing.assert_allclose(radius, (12.0, 6.0), atol=0.5)
+
+
+def test_a_core_far_above_the_levels_keeps_its_outline() -> None:
+    place = np.indices((61, 61)) - 30.0
+    contrast = (3.0 - 3.0 * np.tanh(np.hypot(*place) - 12.0)).astype(np.float32)[None]
+    join, box, level = np.empty((1, 61, 61), np.int16), np.empty((1, 4), np.int64), np.array([0])
+    area, at_rim = np.empty((1, 82)), np.empty((1, 82))
+    region.grow(
+        contrast, np.array([30 * 61 + 30]), np.array([0.05]), 40, 0.45, 20,
+        join, box, level, area, at_rim,
+    )  # fmt: skip
+    level[0] = 60
+    settle(contrast, join, box, 0.15, level)
+    assert level[0] == 80
+    mask, away = np.empty((1, 61, 61), np.bool_), np.empty((1, 61, 61), np.float32)
+    edge.outline(
+        join, box, area, at_rim, level, 40, 20, 2, 0.3, mask, away, np.empty(1), np.empty(1)
+    )  # fmt: skip
+    # The topmost level is a third of the core's contrast.
+    np.testing.assert_array_equal(mask[0], contrast[0] >= 2.0)
