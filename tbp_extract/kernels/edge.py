@@ -264,8 +264,8 @@ def settle(
         mask, away = np.empty(field.shape, np.bool_), np.empty(field.shape, np.int16)
         inward, outer = np.empty(field.shape, np.int16), 0.0
         # Levels end below the contrast of a glaring core; above them there is no region.
-        top = int(level_of.max())
-        level[n] = min(_lift(field, level_of, level[n], clear[n], steps), top)
+        highest = int(level_of.max())
+        level[n] = min(_lift(field, level_of, level[n], clear[n], steps), highest)
         for _ in range(2):
             fill(level_of, level[n], stack, mask)
             chamfer(mask, line, inward, away)
@@ -275,10 +275,10 @@ def settle(
             if half != half:
                 break
             level[n] = max(int(half + 0.5), int(0.7 * before), 1)
-            level[n] = min(level[n], int(1.4 * before) + 1, top)
+            level[n] = min(level[n], int(1.4 * before) + 1, highest)
             if level[n] == before:
                 break
-        level[n] = min(_lift(field, level_of, level[n], clear[n], steps), top)
+        level[n] = min(_lift(field, level_of, level[n], clear[n], steps), highest)
         out_outer[n] = outer if outer == outer else 0.0
 
 

@@ -4,6 +4,7 @@ import ctypes
 import io
 import os
 import resource
+import signal
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ def with_room_for(mebibytes: int, data: bytes) -> str:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        # A library that waits for memory for ever must not hold the tests.
+        signal.alarm(60)
         # What the heap has kept from earlier would serve for a while.
         ctypes.CDLL(None).malloc_trim(0)
         status = dict(line.split(":", 1) for line in open("/proc/self/status"))  # noqa: PTH123, SIM115
