@@ -263,7 +263,7 @@ def settle(
         level_of = join[n, top:bottom, left:right].copy()
         mask, away = np.empty(field.shape, np.bool_), np.empty(field.shape, np.int16)
         inward, outer = np.empty(field.shape, np.int16), 0.0
-        # Levels end below the contrast of a glaring core; above them there is no region.
+        # The topmost level may lie below a core's contrast; above it there is no region.
         highest = int(level_of.max())
         level[n] = min(_lift(field, level_of, level[n], clear[n], steps), highest)
         for _ in range(2):

@@ -42,7 +42,7 @@ scale on the raster."""
 
 
 class Rims(NamedTuple):
-    """What `kernels.edge.outline` is told of the skin around N lesions."""
+    """What the skin around N lesions allows their outlines (`kernels.edge.settle`, `kernels.foot`)."""
 
     clear: NDArray[np.float64]
     """(N,) contrast that is clear of skin."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from tbp_extract.challenge.build import ChallengeSource
+from tbp_extract.config import ChallengeConfig, parse_settings
 from tests.centres import (
     CENTRES,
     Lesion,
@@ -21,6 +22,8 @@ from tests.centres import (
     write_centre,
     write_labels,
 )
+
+KEY = bytes(range(32)).hex()
 
 SETTINGS: dict[str, Any] = {"centres": {"names": list(CENTRES), "held_out": ["Vienna"]}}
 
@@ -155,3 +158,16 @@ def labels_of(centre: str, p: int, own: list[Visit]) -> Iterator[tuple[dict[str,
         yield label(mrn, 2, day, "nevus", nevus_growth_pattern="compound"), None
     else:
         yield no_biopsy(mrn), None
+
+
+def key_file(folder: Path) -> Path:
+    """Write a key that is always the same."""
+    path = folder / "key"
+    path.write_text(KEY)
+    path.chmod(0o600)
+    return path
+
+
+def settings(**changes: object) -> ChallengeConfig:
+    """Settings of the planted challenge, some changed."""
+    return parse_settings({**SETTINGS, **changes}, ChallengeConfig)

@@ -23,21 +23,8 @@ from tbp_extract.errors import ConfigError, OutputError, SourceError
 from tbp_extract.io.dataset import LesionDataset
 from tbp_extract.verify.hdf5 import read_shard
 from tests.centres import CENTRES, label, make_patient, write_centre, write_labels
-from tests.challenge.planted import SETTINGS, Planted, plant
+from tests.challenge.planted import Planted, key_file, plant, settings
 from tests.io.test_genuine_readers import READERS
-
-KEY = bytes(range(32)).hex()
-
-
-def settings(**changes: object) -> ChallengeConfig:
-    return parse_settings({**SETTINGS, **changes}, ChallengeConfig)
-
-
-def key_file(folder: Path) -> Path:
-    path = folder / "key"
-    path.write_text(KEY)
-    path.chmod(0o600)
-    return path
 
 
 @pytest.fixture(scope="module")

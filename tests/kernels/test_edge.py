@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -6,17 +8,43 @@ from tbp_extract.kernels import edge, region, shape
 from tests.naive import region as naive
 
 
+class Grown(NamedTuple):
+    """What `region.grow` gives for one region, and `edge.outline` takes."""
+
+    join: NDArray[np.int16]
+    box: NDArray[np.int64]
+    area: NDArray[np.float64]
+    rim: NDArray[np.float64]
+    level: NDArray[np.int64]
+
+
+def grow(contrast: NDArray[np.float32], *, noise: float, top: int) -> Grown:
+    """Grow the region around the middle of a picture of 61 px."""
+    grown = Grown(
+        join=np.empty((1, 61, 61), np.int16),
+        box=np.empty((1, 4), np.int64),
+        area=np.empty((1, top + 2)),
+        rim=np.empty((1, top + 2)),
+        level=np.array([0]),
+    )
+    region.grow(
+        contrast, np.array([30 * 61 + 30]), np.array([noise]), 40, 0.45, 20,
+        grown.join, grown.box, grown.level, grown.area, grown.rim,
+    )  # fmt: skip
+    return grown
+
+
 def settle(
     contrast: NDArray[np.float32],
-    join: NDArray[np.int16],
-    box: NDArray[np.int64],
+    grown: Grown,
     clear: float,
     level: NDArray[np.int64],
 ) -> None:
-    """Move one region's level."""
+    """Move the region's level."""
     edge.settle(
-        contrast, join, box, np.array([clear]), 40, level, np.empty(1, np.int64), np.empty(1)
-    )
+        contrast, grown.join, grown.box, np.array([clear]), 40, level,
+        np.empty(1, np.int64), np.empty(1),
+    )  # fmt: skip
 
 
 def test_fill_closes_holes_that_the_rim_does_not_reach() -> None:
@@ -42,17 +70,12 @@ def test_outline_measures_distances_on_both_sides() -> None:
     place = np.indices((61, 61)) - 30.0
     soft = 0.5 - 0.5 * np.tanh(np.hypot(*place) - 12.0)
     contrast = soft.astype(np.float32)[None]
-    join, box, level = np.empty((1, 61, 61), np.int16), np.empty((1, 4), np.int64), np.array([0])
-    area, at_rim = np.empty((1, 82)), np.empty((1, 82))
-    region.grow(
-        contrast, np.array([30 * 61 + 30]), np.array([0.05]), 40, 0.45, 20,
-        join, box, level, area, at_rim,
-    )  # fmt: skip
+    grown = grow(contrast, noise=0.05, top=80)
     mask, share = np.empty((1, 61, 61), np.bool_), np.empty((1, 61, 61), np.float32)
     away, threshold, rim = np.empty((1, 61, 61), np.float32), np.empty(1), np.empty(1)
-    settle(contrast, join, box, 0.15, level)
+    settle(contrast, grown, 0.15, grown.level)
     edge.outline(
-        join, box, area, at_rim, level, 40, 20, 2, 0.3, mask, away, threshold, rim
+        *grown, 40, 20, 2, 0.3, mask, away, threshold, rim
     )  # fmt: skip
     shape.soften(contrast, mask, away, 0.27, threshold, share)
     np.testing.assert_array_equal(mask[0], contrast[0] >= threshold[0])
@@ -63,7 +86,7 @@ def test_outline_measures_distances_on_both_sides() -> None:
     assert abs(share.sum() / (np.pi * 144) - 1.0) < 0.02
     assert rim[0] == 0.0
     rough = np.empty((1, 61, 61), np.float32)
-    edge.rough(join, box, np.array([round(40 * threshold[0])]), 0.3, rough)
+    edge.rough(grown.join, grown.box, np.array([round(40 * threshold[0])]), 0.3, rough)
     np.testing.assert_allclose(rough, away, atol=1e-5)
 
 
@@ -74,35 +97,25 @@ def test_near_skin_the_outline_stays_at_a_share_of_the_peak() -> None:
     tones = 0.6 * (0.5 - 0.5 * np.tanh(2.0 * (away - 6.0)))
     tones += 0.4 * (0.5 - 0.5 * np.tanh(2.0 * (away - 12.0)))
     contrast = tones.astype(np.float32)[None]
-    join, box, level = np.empty((1, 61, 61), np.int16), np.empty((1, 4), np.int64), np.array([0])
-    area, at_rim = np.empty((1, 42)), np.empty((1, 42))
-    region.grow(
-        contrast, np.array([30 * 61 + 30]), np.array([0.02]), 40, 0.45, 20,
-        join, box, level, area, at_rim,
-    )  # fmt: skip
+    grown = grow(contrast, noise=0.02, top=40)
     radius = []
     for clear in (0.1, 1.0):
-        moved = level.copy()
-        settle(contrast, join, box, clear, moved)
-        radius.append(float(np.sqrt((join >= moved[0]).sum() / np.pi)))
+        moved = grown.level.copy()
+        settle(contrast, grown, clear, moved)
+        radius.append(float(np.sqrt((grown.join >= moved[0]).sum() / np.pi)))
     np.testing.assert_allclose(radius, (12.0, 6.0), atol=0.5)
 
 
 def test_a_core_far_above_the_levels_keeps_its_outline() -> None:
     place = np.indices((61, 61)) - 30.0
     contrast = (3.0 - 3.0 * np.tanh(np.hypot(*place) - 12.0)).astype(np.float32)[None]
-    join, box, level = np.empty((1, 61, 61), np.int16), np.empty((1, 4), np.int64), np.array([0])
-    area, at_rim = np.empty((1, 82)), np.empty((1, 82))
-    region.grow(
-        contrast, np.array([30 * 61 + 30]), np.array([0.05]), 40, 0.45, 20,
-        join, box, level, area, at_rim,
-    )  # fmt: skip
-    level[0] = 60
-    settle(contrast, join, box, 0.15, level)
-    assert level[0] == 80
+    grown = grow(contrast, noise=0.05, top=80)
+    grown.level[0] = 60
+    settle(contrast, grown, 0.15, grown.level)
+    assert grown.level[0] == 80
     mask, away = np.empty((1, 61, 61), np.bool_), np.empty((1, 61, 61), np.float32)
     edge.outline(
-        join, box, area, at_rim, level, 40, 20, 2, 0.3, mask, away, np.empty(1), np.empty(1)
+        *grown, 40, 20, 2, 0.3, mask, away, np.empty(1), np.empty(1)
     )  # fmt: skip
     # The topmost level is a third of the core's contrast.
     np.testing.assert_array_equal(mask[0], contrast[0] >= 2.0)
