@@ -2,10 +2,13 @@
 
 from tbp_extract.errors import ScanError, ScanReason
 
-__all__ = ["ARCHIVE_SUFFIXES", "check_mesh_kind", "is_archive", "packed"]
+__all__ = ["ARCHIVE_SUFFIXES", "MESH_NAMES", "check_mesh_kind", "is_archive", "packed"]
 
 ARCHIVE_SUFFIXES = frozenset({".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"})
 """Endings of archives, in lower case."""
+
+MESH_NAMES = {".obj": "OBJ", ".ply": "PLY", ".glb": "GLB", ".gltf": "glTF"}
+"""Kinds of meshes that are read, by their endings in lower case."""
 
 _ARCHIVES = (
     b"PK\x03\x04",
@@ -33,7 +36,6 @@ _FOREIGN = {
     b"\x89HDF": "HDF5",
 }
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
-_NAMES = {".obj": "OBJ", ".ply": "PLY", ".glb": "GLB", ".gltf": "glTF"}
 
 
 def is_archive(data: bytes) -> bool:
@@ -66,11 +68,11 @@ def check_mesh_kind(data: bytes, suffix: str) -> None:
     if is_archive(data):
         raise ScanError(ScanReason.SCAN_PACKED, packed("the mesh"))
     found = _told(data)
-    if found in (None, _NAMES[suffix]) or {found, _NAMES[suffix]} == {"GLB", "glTF"}:
+    if found in (None, MESH_NAMES[suffix]) or {found, MESH_NAMES[suffix]} == {"GLB", "glTF"}:
         return
     raise ScanError(
         ScanReason.MESH_UNREADABLE,
-        f"the mesh ends in {suffix}, and its content is {found}: expected {_NAMES[suffix]}, "
+        f"the mesh ends in {suffix}, and its content is {found}: expected {MESH_NAMES[suffix]}, "
         "export it again or mend its name",
     )
 

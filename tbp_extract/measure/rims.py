@@ -42,7 +42,7 @@ scale on the raster."""
 
 
 class Rims(NamedTuple):
-    """What the skin around N lesions allows their outlines (`kernels.edge.settle`, `kernels.foot`)."""
+    """What the skin around N lesions allows their outlines."""
 
     clear: NDArray[np.float64]
     """(N,) contrast that is clear of skin."""

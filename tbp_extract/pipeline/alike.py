@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final
+
+from tbp_extract.io.magic import MESH_NAMES
 
 __all__ = ["patients_of_one_mesh", "shared_mesh_sentence"]
-
-MESHES: Final = (".obj", ".ply", ".glb", ".gltf")
 
 
 def patients_of_one_mesh(scans: Iterable[tuple[str, Mapping[str, str | None]]]) -> int:
@@ -20,7 +19,7 @@ def patients_of_one_mesh(scans: Iterable[tuple[str, Mapping[str, str | None]]]) 
     patients: dict[str, set[str]] = defaultdict(set)
     for patient, files in scans:
         for name, sha256 in files.items():
-            if sha256 and name.lower().endswith(MESHES):
+            if sha256 and name.lower().endswith(tuple(MESH_NAMES)):
                 patients[sha256].add(patient)
     return sum(len(found) > 1 for found in patients.values())
 
