@@ -204,7 +204,7 @@ _ISIC_TEST = (
     _number(
         "tbp_lv_perimeterMM",
         "mm",
-        "8-connected chain of the outline's border pixels at 7.3 px/mm",
+        "Mean length of 8-connected chains of border pixels at 7.3 px/mm along the outline",
         range="0..20000",
     ),
     _number(
@@ -223,13 +223,13 @@ _ISIC_TEST = (
     _number(
         "tbp_lv_symm_2axis",
         "",
-        "Jaccard distance, 0..1, of the lesion and its mirror image about the best axis",
+        "Jaccard distance of the lesion and its image about the axis across its most symmetric one",
         range="0..1",
     ),
     _number(
         "tbp_lv_symm_2axis_angle",
         "deg",
-        "Angle of that axis clockwise from image rows, 0..175 in steps of 5",
+        "Most symmetric axis, clockwise from image rows, in steps of 5",
         range="0..175",
     ),
     _number(

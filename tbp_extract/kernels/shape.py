@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
-_ROW_STEP = (0, 1, 1, 1, 0, -1, -1, -1)
-_COL_STEP = (1, 1, 0, -1, -1, -1, 0, 1)
+_CORNER_DOWN = (0, 0, 1, 1, 0)
+_CORNER_RIGHT = (0, 1, 1, 0, 0)
+# Shares on rings are whole numbers, whose sums are exact and run in vector registers.
+_SHARE_UNITS = 2048.0
 
 
 @kernel
@@ -38,42 +40,44 @@ def _bounds(
     out[2], out[3] = max(out[2] - margin, 0), min(out[3] + margin, size)
 
 
-# Moore's trace, clockwise from the first pixel in reading order: at each pixel the search starts
-# just behind the way it was entered by. It ends when the first step would be taken again.
+# Marching squares: in every square of four pixels' middles the outline is a straight piece between
+# the places where the share interpolates to one half. Pixels that touch by a corner are joined.
 @kernel
-def chain_length(
-    mask: NDArray[np.bool_],  # (N, M, M) one connected region each
-    out_px: NDArray[np.float64],  # (N,) 0 for a single pixel, NaN for none
+def outline_length(
+    mask: NDArray[np.bool_],  # (N, M, M)
+    share: NDArray[np.float32],  # (N, M, M)
+    out_px: NDArray[np.float64],  # (N,) NaN where there is no region
 ) -> None:
-    """Length of the closed 8-connected chain of outer border pixels: steps 1 and root 2."""
-    size = mask.shape[1]
+    """Length of the line around a region, in pixels; where the image ends there is none."""
+    box, cross = np.empty(4, np.int64), np.empty((4, 2))
     for n in range(mask.shape[0]):
-        out_px[n] = np.nan
-        top = left = -1
-        for i in range(size):
-            for j in range(size if top < 0 else 0):
-                if mask[n, i, j]:
-                    top, left = i, j
-                    break
-        if top < 0:
-            continue
-        row, col, heading, length, first = top, left, 0, 0.0, -1
-        for _ in range(4 * size * size):
-            step = -1
-            for turn in range(8):
-                k = (heading + 6 + turn) % 8 if first >= 0 else turn
-                i, j = row + _ROW_STEP[k], col + _COL_STEP[k]
-                if 0 <= i < size and 0 <= j < size and mask[n, i, j]:
-                    step = k
-                    break
-            if step < 0 or (row == top and col == left and step == first):
-                break
-            first = step if first < 0 else first
-            # After a diagonal step one more neighbour has been ruled out.
-            heading = step if step % 2 == 0 else (step + 7) % 8
-            length += math.sqrt(2.0) if step % 2 else 1.0
-            row, col = row + _ROW_STEP[step], col + _COL_STEP[step]
-        out_px[n] = length
+        # Pixels of the mask are at least half inside.
+        _bounds(share[n], 1, box)
+        out_px[n] = 0.0 if box[0] < box[1] else np.nan
+        for i in range(box[0], box[1] - 1):
+            for j in range(box[2], box[3] - 1):
+                first = mask[n, i, j]
+                inside = np.int32(first) + mask[n, i, j + 1] + mask[n, i + 1, j]
+                inside += mask[n, i + 1, j + 1]
+                if inside == 0 or inside == 4:
+                    continue
+                count = 0
+                for k in range(4):
+                    # Corners clockwise from the first one; each side runs from one to the next.
+                    r, s = i + _CORNER_DOWN[k], j + _CORNER_RIGHT[k]
+                    p, q = i + _CORNER_DOWN[k + 1], j + _CORNER_RIGHT[k + 1]
+                    if mask[n, r, s] == mask[n, p, q]:
+                        continue
+                    one, two = share[n, r, s], share[n, p, q]
+                    part = (0.5 - one) / (two - one) if abs(two - one) > 1e-6 else 0.5
+                    cross[count, 0], cross[count, 1] = r + part * (p - r), s + part * (q - s)
+                    count += 1
+                # Two pieces cut off the corners that lie outside.
+                start = 0 if first or count == 2 else 1
+                for k in range(start, start + count, 2):
+                    down = cross[(k + 1) % count, 0] - cross[k, 0]
+                    right = cross[(k + 1) % count, 1] - cross[k, 1]
+                    out_px[n] += math.sqrt(down * down + right * right)
 
 
 @kernel
@@ -194,53 +198,81 @@ def widths(
             out_px[n, a] = width if count > 0 else np.nan
 
 
-# A mirror keeps areas, so that the union is twice the area less the overlap: only pixels of the
-# region need be visited. Large regions are sampled on a coarser lattice.
+# Places lie on rings, as many on each: a mirror whose axis is a multiple of half their distance
+# carries places onto places, and both halves of a region are sampled alike. Each place weighs as
+# its ring's radius.
+@kernel
+def _lay_rings(
+    share: NDArray[np.float32],  # (M, M)
+    middle_row: float,
+    middle_col: float,
+    ray: NDArray[np.float64],  # (2 A, 2) unit vectors, down and right
+    out: NDArray[np.int32],  # (R, 2 A)
+) -> None:
+    """Sample a region on rings around its centroid, out to its farthest pixel."""
+    size, box, far2 = share.shape[0], np.empty(4, np.int64), 0.0
+    _bounds(share, 0, box)
+    for i in range(box[0], box[1]):
+        for j in range(box[2], box[3]):
+            if share[i, j] > 0.0:
+                far2 = max(far2, (i - middle_row) ** 2 + (j - middle_col) ** 2)
+    # Between pixels' middles a share fades within one pixel.
+    step = (math.sqrt(far2) + 1.0) / out.shape[0]
+    flat, across = share.ravel(), np.uint64(size)
+    for k in range(out.shape[0]):
+        radius, weight = (k + 0.5) * step, _SHARE_UNITS * (2 * k + 1)
+        for j in range(ray.shape[0]):
+            row, col = middle_row + radius * ray[j, 0], middle_col + radius * ray[j, 1]
+            out[k, j] = 0
+            if row < 0.0 or col < 0.0 or row >= size - 1 or col >= size - 1:
+                continue
+            r, s = int(row), int(col)
+            v, w = row - r, col - s
+            # Unsigned: an index that cannot be negative needs no test.
+            here = np.uint64(r * size + s)
+            below = here + across
+            upper = flat[here] * (1.0 - w) + flat[here + np.uint64(1)] * w
+            lower = flat[below] * (1.0 - w) + flat[below + np.uint64(1)] * w
+            out[k, j] = np.int32(weight * (upper * (1.0 - v) + lower * v) + 0.5)
+
+
+# The half turn behind an axis, from it onwards, against the half before it, backwards: laid out
+# backwards once and a half, that is a slice. A mirror keeps areas, so that the union is twice the
+# area less the overlap.
 @kernel
 def mirror_distance(
     share: NDArray[np.float32],  # (N, M, M)
     moment: NDArray[np.float64],  # (N, 6) of `moments`
-    direction: NDArray[np.float64],  # (A, 2) unit vectors along the axes: down, right
-    dense_px: float,  # regions up to this size are sampled at every pixel
+    ray: NDArray[
+        np.float64
+    ],  # (2 A, 2) unit vectors over a turn, down and right; the first is half
+    #   a step of 180 / A degrees clockwise from the rows
+    rings: int,  # at most 64
     out: NDArray[np.float64],  # (N, A) NaN where there is no region
 ) -> None:
-    """Jaccard distance of soft regions and their mirror images about axes through the centroid."""
-    size, box = share.shape[1], np.empty(4, np.int64)
-    place, weight = np.empty((size * size, 2)), np.empty(size * size)
+    """Jaccard distance of soft regions and their mirror images about axes through the centroid.
+
+    Axes lie 180 / A degrees apart, the first one along the rows.
+    """
+    axes = out.shape[1]
+    ring, back = np.empty((rings, 2 * axes), np.int32), np.empty((rings, 3 * axes), np.int32)
     for n in range(share.shape[0]):
         out[n] = np.nan
         if not moment[n, 0] > 0.0:
             continue
-        middle_row, middle_col = moment[n, 1], moment[n, 2]
-        stride = max(math.ceil(math.sqrt(moment[n, 0] / dense_px)), 1)
-        count, total = 0, 0.0
-        _bounds(share[n], 0, box)
-        for i in range(box[0] + -box[0] % stride, box[1], stride):
-            for j in range(box[2] + -box[2] % stride, box[3], stride):
-                if share[n, i, j] > 0.0:
-                    place[count, 0], place[count, 1] = i - middle_row, j - middle_col
-                    weight[count] = share[n, i, j]
-                    total += weight[count]
-                    count += 1
-        flat, across = share[n].ravel(), np.uint64(size)
-        for a in range(direction.shape[0]):
-            down, right = direction[a, 0], direction[a, 1]
-            both = 0.0
-            for k in range(count):
-                y, x = place[k, 0], place[k, 1]
-                along = 2.0 * (y * down + x * right)
-                row, col = along * down - y + middle_row, along * right - x + middle_col
-                if row < 0.0 or col < 0.0 or row >= size - 1 or col >= size - 1:
-                    continue
-                r, s = int(row), int(col)
-                v, w = row - r, col - s
-                # Unsigned: an index that cannot be negative needs no test.
-                here = np.uint64(r * size + s)
-                below = here + across
-                upper = flat[here] * (1.0 - w) + flat[here + np.uint64(1)] * w
-                lower = flat[below] * (1.0 - w) + flat[below + np.uint64(1)] * w
-                both += min(weight[k], upper * (1.0 - v) + lower * v)
-            out[n, a] = 1.0 - both / (2.0 * total - both) if total > 0.0 else np.nan
+        _lay_rings(share[n], moment[n, 1], moment[n, 2], ray, ring)
+        back[:, : 2 * axes] = ring[:, ::-1]
+        back[:, 2 * axes :] = back[:, :axes]
+        total = ring.sum()
+        for a in range(axes if total > 0 else 0):
+            both = np.int64(0)
+            for k in range(rings):
+                one, two = ring[k, a : a + axes], back[k, 2 * axes - a : 3 * axes - a]
+                line = np.int32(0)
+                for j in range(axes):
+                    line = np.int32(line + min(one[j], two[j]))
+                both += 2 * np.int64(line)
+            out[n, a] = 1.0 - both / (2 * total - both)
 
 
 @kernel

@@ -22,24 +22,42 @@ def directions(step_deg: float) -> NDArray[np.float64]:
     return np.stack((np.sin(angle), np.cos(angle)), axis=1)
 
 
+def rays(axes: int) -> NDArray[np.float64]:
+    angle = (np.arange(2 * axes) + 0.5) * np.pi / axes
+    return np.stack((np.sin(angle), np.cos(angle)), axis=1)
+
+
 @pytest.mark.parametrize(
     ("pixels", "length"),
     [
-        ([(3, 3)], 0.0),
-        ([(3, 3), (3, 4)], 2.0),
-        ([(2, 2), (2, 3), (3, 2), (3, 3)], 4.0),
-        ([(2, 3), (3, 2), (3, 3), (3, 4), (4, 3)], 4.0 * np.sqrt(2.0)),
-        # A line with a corner is walked there and back.
-        ([(1, 1), (1, 2), (1, 3), (2, 3), (3, 3)], 6.0 + np.sqrt(2.0)),
+        ([(3, 3)], 2.0 * np.sqrt(2.0)),
+        ([(3, 3), (3, 4)], 2.0 + 2.0 * np.sqrt(2.0)),
+        ([(2, 2), (2, 3), (3, 2), (3, 3)], 4.0 + 2.0 * np.sqrt(2.0)),
+        # Pixels that touch by a corner are joined, whichever way it points.
+        ([(2, 2), (3, 3)], 4.0 * np.sqrt(2.0)),
+        ([(2, 3), (3, 2)], 4.0 * np.sqrt(2.0)),
     ],
 )
-def test_chain_steps_are_one_and_root_two(pixels: list[tuple[int, int]], length: float) -> None:
-    mask = np.zeros((1, 7, 7), np.bool_)
+def test_outline_of_whole_pixels_cuts_their_corners(
+    pixels: list[tuple[int, int]], length: float
+) -> None:
+    share = np.zeros((1, 7, 7), np.float32)
     for row, col in pixels:
-        mask[0, row, col] = True
+        share[0, row, col] = 1.0
     out = np.empty(1)
-    shape.chain_length(mask, out)
+    shape.outline_length(share > 0.5, share, out)
     assert out[0] == pytest.approx(length)
+
+
+def test_outline_is_that_of_marching_squares() -> None:
+    share = soft_ellipse(30.0, 18.0, 25.0)
+    share[20:30, 30:34] = 0.0
+    share[40, 40] = 0.7
+    out, mask = np.empty(1), share >= 0.5
+    shape.outline_length(mask[None], share[None], out)
+    # Shares of exactly one half are on no side there.
+    expected = naive.outline_length(np.where(share == 0.5, np.float32(0.5001), share))
+    assert out[0] == pytest.approx(expected, rel=1e-3)
 
 
 def test_moments_are_those_of_little_squares() -> None:
@@ -91,11 +109,24 @@ def test_region_mean_looks_up_known_values_behind_the_raster() -> None:
 def test_mirror_distance_matches_whole_images() -> None:
     share = soft_ellipse(30.0, 18.0, 30.0)
     share[20:30, 30:34] = 0.0
-    moment, ways = np.empty((1, 6)), directions(15.0)
+    moment = np.empty((1, 6))
     shape.moments(share[None], moment)
-    out = np.empty((1, len(ways)))
-    shape.mirror_distance(share[None], moment, ways, 1e9, out)
-    np.testing.assert_allclose(out[0], naive.mirror_distance(share, moment[0], ways), atol=1e-6)
+    out = np.empty((1, 36))
+    shape.mirror_distance(share[None], moment, rays(36), 48, out)
+    expected = naive.mirror_distance(share, moment[0], directions(5.0))
+    # Whole images are compared with a mirror image that interpolation has blurred.
+    np.testing.assert_allclose(out[0], expected, atol=0.03)
+    assert out[0].argmin() == expected.argmin()
+
+
+def test_a_symmetric_region_is_its_mirror_image() -> None:
+    middle = np.zeros((1, 61, 61), np.float32)
+    middle[0, 24:37, 12:49] = 1.0
+    moment, out = np.empty((1, 6)), np.empty((1, 36))
+    shape.moments(middle, moment)
+    shape.mirror_distance(middle, moment, rays(36), 32, out)
+    np.testing.assert_allclose(out[0, [0, 18]], 0.0, atol=1e-6)
+    assert out[0, 9] > 0.3
 
 
 def test_an_image_without_region_has_no_values() -> None:
@@ -103,6 +134,6 @@ def test_an_image_without_region_has_no_values() -> None:
     width, length = np.empty((1, 2)), np.empty(1)
     shape.moments(empty, moment)
     shape.widths(empty > 0, empty, empty == 0, directions(90.0), width)
-    shape.chain_length(empty > 0, length)
+    shape.outline_length(empty > 0, empty, length)
     assert moment[0, 0] == 0.0
     assert np.isnan(np.concatenate((moment[0, 1:], width[0], length))).all()

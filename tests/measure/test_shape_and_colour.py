@@ -1,9 +1,11 @@
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tbp_extract.columns import BY_NAME, VOCABULARY
 from tbp_extract.measure.colour import measure_colour, norm_color
-from tbp_extract.measure.delineate import delineate
+from tbp_extract.measure.delineate import RASTER_PX_PER_MM, delineate
 from tbp_extract.measure.shape import measure_shape, norm_border
 from tests.measure.scenes import TONES, Spot, batch_of, crop
 
@@ -88,6 +90,58 @@ def test_colour_spread_tells_two_tones_side_by_side_from_one() -> None:
     for name in ("color_std_mean", "radial_color_std_max", "norm_color"):
         plain, mixed = columns[f"tbp_lv_{name}"]
         assert mixed > 2.0 * plain
+
+
+def lobed(angle_deg: float) -> Spot:
+    """A lobe on one side of the disc that is drawn with it, in that direction."""
+    turn = np.radians(angle_deg)
+    return Spot(3.0, at_mm=(1.8 * np.sin(turn), 1.8 * np.cos(turn)), offset_lab=(-15.0, 4.0, 3.0))
+
+
+def border_of(*, size_px: int, angles_deg: tuple[float, ...]) -> dict[str, NDArray[np.float64]]:
+    disc = Spot(5.0)
+    crops = [crop(disc, lobed(a), size_px=size_px, noise=0.3) for a in angles_deg]
+    return measure_shape(delineate(batch_of(*crops)))
+
+
+def test_border_columns_hardly_change_with_the_sampling() -> None:
+    angles = (0.0, 10.0, 33.0, 75.0, 120.0)
+    coarse, fine = (border_of(size_px=size, angles_deg=angles) for size in (133, 256))
+    np.testing.assert_allclose(fine["tbp_lv_perimeterMM"], coarse["tbp_lv_perimeterMM"], rtol=0.01)
+    # Of ranges 0..10 and 0..1.
+    np.testing.assert_allclose(fine["tbp_lv_norm_border"], coarse["tbp_lv_norm_border"], atol=0.1)
+    np.testing.assert_allclose(fine["tbp_lv_symm_2axis"], coarse["tbp_lv_symm_2axis"], atol=0.01)
+
+
+def test_border_columns_hardly_change_when_the_lesion_is_turned() -> None:
+    columns = border_of(size_px=133, angles_deg=(0.0, 17.0, 45.0, 100.0, 163.0))
+    for name, most in (("perimeterMM", 0.3), ("symm_2axis", 0.02), ("norm_border", 0.3)):
+        assert np.ptp(columns[f"tbp_lv_{name}"]) < most, name
+
+
+def test_one_axis_of_symmetry_is_told_from_two() -> None:
+    columns = border_of(size_px=133, angles_deg=(0.0, 60.0))
+    round_one = measure_shape(delineate(batch_of(crop(Spot(5.0)))))
+    assert round_one["tbp_lv_symm_2axis"][0] < 0.03
+    # The lobe's own axis is the symmetric one; what counts is the axis across it.
+    assert (columns["tbp_lv_symm_2axis"] > 0.12).all()
+    np.testing.assert_allclose(columns["tbp_lv_symm_2axis_angle"], (0.0, 60.0), atol=5.0)
+
+
+@pytest.mark.parametrize("diameter_mm", [2.0, 4.0, 8.0])
+def test_perimeter_of_a_disc_is_that_of_a_chain_of_pixels(diameter_mm: float) -> None:
+    columns = measure_shape(delineate(batch_of(crop(Spot(diameter_mm)))))
+    radius_px = 0.5 * RASTER_PX_PER_MM * diameter_mm
+    place = np.arange(-60, 61)
+    chains = []
+    for shift in np.linspace(0.0, 0.5, 6):
+        disc = np.hypot(place[:, None] - shift, place + 0.3 * shift) < radius_px
+        contour, _ = cv2.findContours(
+            disc.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        chains.append(cv2.arcLength(contour[0], closed=True) / RASTER_PX_PER_MM)
+    # The area is measured within 5 %, half of that in lengths.
+    assert columns["tbp_lv_perimeterMM"][0] == pytest.approx(np.mean(chains), rel=0.03)
 
 
 @pytest.mark.parametrize("name", ["areaMM2", "minorAxisMM", "L", "deltaLB", "eccentricity"])

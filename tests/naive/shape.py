@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import find_contours
 
 
 def moments(share: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -20,6 +21,12 @@ def moments(share: NDArray[np.float32]) -> NDArray[np.float64]:
             (fine * (y - row) * (x - col)).sum() / total,
         )
     )  # fmt: skip
+
+
+def outline_length(share: NDArray[np.float32]) -> float:
+    """Length of all lines along which the share is one half."""
+    lines = find_contours(share.astype(np.float64), 0.5, fully_connected="high")
+    return float(sum(np.linalg.norm(np.diff(line, axis=0), axis=1).sum() for line in lines))
 
 
 def mirror_distance(
