@@ -122,7 +122,8 @@ def _second_axis(mirrored: NDArray[np.float64]) -> NDArray[np.float64]:
 def _best_axis_deg(mirrored: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,) the most symmetric axis, in the vendor's steps."""
     some = mirrored[:, :: round(_ANGLE_STEP_DEG * AXES / 180.0)]
-    return np.where(np.isnan(some), np.inf, some).argmin(axis=1) * _ANGLE_STEP_DEG
+    best = np.where(np.isnan(some), np.inf, some).argmin(axis=1)
+    return np.asarray(best * _ANGLE_STEP_DEG)
 
 
 def _directions(
