@@ -127,7 +127,7 @@ class _LightTable:
     """sRGB bytes to L* and saturation, by look-up."""
 
     share: NDArray[np.float32]
-    """(256, 3) part of Y by byte and channel, in steps."""
+    """(3, 256) part of Y by channel and byte, in steps."""
 
     steps: NDArray[np.int16]
     """64 L* by step of Y."""
@@ -143,7 +143,7 @@ def _light_table() -> _LightTable:
     lightness = np.maximum(116.0 * cube_root(np.arange(_Y_STEPS) / (_Y_STEPS - 1)) - 16.0, 0.0)
     inverse = np.concatenate(([0.0], 255.0 / np.arange(1, 256)))
     return _LightTable(
-        share=(linear[:, None] * weights * (_Y_STEPS - 1)).astype(np.float32),
+        share=(weights[:, None] * linear * (_Y_STEPS - 1)).astype(np.float32),
         steps=np.round(lightness * _LIGHT_UNITS).astype(np.int16),
         inverse=inverse.astype(np.float32),
     )
