@@ -5,92 +5,116 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
+# Beside the levels of pixels: where there is no skin, and beyond the image.
+_NO_SKIN, _BEYOND = -1, -2
+
+
+@kernel
+def _levels(
+    contrast: NDArray[np.float32],  # (M, M), -1 where there is no skin
+    steps: int,  # levels per unit of contrast
+    top: int,  # highest level
+    out: NDArray[np.int16],  # ((M + 2) * (M + 2),) with a rim around
+) -> None:
+    """Levels of all pixels."""
+    size, across = contrast.shape[0], contrast.shape[0] + 2
+    scale, most, zero = np.float32(steps), np.float32(top), np.float32(0.0)
+    out[:] = _BEYOND
+    for i in range(size):
+        line = contrast[i]
+        row = out[(i + 1) * across + 1 : (i + 1) * across + 1 + size]
+        for j in range(size):
+            level = np.int16(min(max(line[j] * scale, zero), most))
+            row[j] = level if line[j] > np.float32(-1.0) else np.int16(_NO_SKIN)
+
+
+@kernel
+def _copy_region(
+    join: NDArray[np.int16],  # ((M + 2) * (M + 2),)
+    first: int,  # a pixel of the first row, and one of the last
+    last: int,
+    out_join: NDArray[np.int16],  # (M, M)
+    out_box: NDArray[np.int64],  # (4,)
+) -> None:
+    """Take the rim off; rows and columns that the region spans."""
+    size, across = out_join.shape[0], out_join.shape[0] + 2
+    for i in range(size):
+        start = (i + 1) * across + 1
+        out_join[i] = join[start : start + size]
+    out_box[0], out_box[1] = first // across - 1, last // across - 1
+    highest = out_join[out_box[0]].copy()
+    for i in range(out_box[0] + 1, out_box[1] + 1):
+        line = out_join[i]
+        for j in range(size):
+            highest[j] = max(highest[j], line[j])
+    left, right = 0, size - 1
+    while highest[left] <= 0:
+        left += 1
+    while highest[right] <= 0:
+        right -= 1
+    out_box[2], out_box[3] = left, right
+
 
 # A flood in order of falling level (buckets as linked lists): a pixel joins at the lower of its own
 # level and the level at which the flood reaches it. {join >= k} is then the 4-connected part of
-# {contrast >= k / steps} that holds the seed, for every k at once.
+# {contrast >= k / steps} that holds the seed, for every k at once. Size and outline are counted as
+# it goes: a pixel that joins brings pairs across the outline with neighbours that are still
+# outside, and takes away those with neighbours that are in.
 @kernel
 def flood(
-    contrast: NDArray[np.float32],  # (M, M)
+    contrast: NDArray[np.float32],  # (M, M), -1 where there is no skin
     seed: int,  # flat index
     steps: int,  # levels per unit of contrast
-    least: int,  # lowest level
-    top: int,  # highest level
-    after: NDArray[np.int32],  # (M * M,) scratch
+    least: int,  # lowest level, above 0
+    own: NDArray[np.int16],  # ((M + 2) * (M + 2),) scratch, as are the next two
+    join: NDArray[np.int16],
+    after: NDArray[np.int32],
     out_join: NDArray[np.int16],  # (M, M) level at which a pixel joins; 0: never
     out_box: NDArray[np.int64],  # (4,) first and last row, first and last column of the region
-) -> None:
-    """Grow a region from a seed through all levels."""
-    size = contrast.shape[0]
-    # Whole numbers are slow to divide; with half a pixel added the product is never off by one.
-    per_row = 1.0 / size
-    head = np.full(top + 1, -1, np.int32)
-    out_join[:] = 0
-    out_box[0], out_box[1], out_box[2], out_box[3] = size, -1, size, -1
-    level = min(int(contrast[seed // size, seed % size] * steps), top)
-    if level < least:
-        return
-    head[level] = seed
-    after[seed] = -1
-    out_join[seed // size, seed % size] = -1
-    while level >= least:
-        pixel = head[level]
-        if pixel < 0:
-            level -= 1
-            continue
-        head[level] = after[pixel]
-        row = int((pixel + 0.5) * per_row)
-        col = pixel - row * size
-        out_join[row, col] = level
-        out_box[0], out_box[1] = min(out_box[0], row), max(out_box[1], row)
-        out_box[2], out_box[3] = min(out_box[2], col), max(out_box[3], col)
-        for k in range(4):
-            i = row + (1 if k == 0 else 0) - (1 if k == 1 else 0)
-            j = col + (1 if k == 2 else 0) - (1 if k == 3 else 0)
-            if i < 0 or j < 0 or i >= size or j >= size or out_join[i, j] != 0:
-                continue
-            own = min(int(contrast[i, j] * steps), level)
-            if own >= least:
-                out_join[i, j] = -1
-                after[i * size + j] = head[own]
-                head[own] = i * size + j
-
-
-# A pair of neighbours crosses the outline at every level between their two: differences of counts
-# first, sums over the levels last.
-@kernel
-def edge_profile(
-    join: NDArray[np.int16],  # (M, M)
-    contrast: NDArray[np.float32],  # (M, M), -1 where there is no skin
-    box: NDArray[np.int64],  # (4,) of `flood`
-    out_area: NDArray[np.float64],  # (K + 2,) pixels of the region at each level
+    out_area: NDArray[np.float64],  # (K + 2,) pixels of the region at each level up to K
     out_pairs: NDArray[np.float64],  # (K + 2,) pairs of neighbours across its outline
     out_rim: NDArray[np.float64],  # (K + 2,) pixels at the rim of the image or beside no skin
 ) -> None:
-    """Size and outline of a region at every level."""
-    size, top = join.shape[0], out_area.shape[0] - 2
+    """Grow a region from a seed through all levels."""
+    size, across, top = contrast.shape[0], contrast.shape[0] + 2, out_area.shape[0] - 2
+    _levels(contrast, steps, top, own)
+    head = np.full(top + 1, -1, np.int32)
+    join[:], out_join[:] = 0, 0
+    out_box[0], out_box[1], out_box[2], out_box[3] = size, -1, size, -1
     out_area[:], out_pairs[:], out_rim[:] = 0.0, 0.0, 0.0
-    for i in range(max(box[0] - 1, 0), min(box[1] + 2, size)):
-        for j in range(max(box[2] - 1, 0), min(box[3] + 2, size)):
-            here = join[i, j]
-            out_area[here] += 1.0
-            if here > 0 and (i == 0 or j == 0 or i == size - 1 or j == size - 1):
-                out_rim[here] += 1.0
-            for k in range(2):
-                r, s = i + k, j + 1 - k
-                if r == size or s == size or join[r, s] == here:
+    start = (seed // size + 1) * across + seed % size + 1
+    if own[start] < least:
+        return
+    head[own[start]] = start
+    after[start], join[start] = -1, -1
+    area = pairs = rim = 0
+    first = last = start
+    for level in range(own[start], least - 1, -1):
+        while head[level] >= 0:
+            pixel = head[level]
+            head[level] = after[pixel]
+            join[pixel] = level
+            area += 1
+            first, last, at_end = min(first, pixel), max(last, pixel), 0
+            for k in range(4):
+                way = 1 if k < 2 else across
+                beside = np.uint64(pixel + way if k % 2 == 0 else pixel - way)
+                state, own_level = join[beside], own[beside]
+                if own_level < 0:
+                    rim += own_level == _NO_SKIN
+                    at_end |= own_level == _BEYOND
                     continue
-                low, high = min(here, join[r, s]), max(here, join[r, s])
-                if min(contrast[i, j], contrast[r, s]) <= np.float32(-1.0):
-                    out_rim[high] += 1.0
-                    continue
-                out_pairs[low + 1] += 1.0
-                out_pairs[high + 1] -= 1.0
-    for k in range(1, top + 2):
-        out_pairs[k] += out_pairs[k - 1]
-    for k in range(top, -1, -1):
-        out_area[k] += out_area[k + 1]
-        out_rim[k] += out_rim[k + 1]
+                pairs += -1 if state > 0 else 1
+                if state == 0 and own_level >= least:
+                    join[beside] = -1
+                    reached = min(own_level, level)
+                    after[beside] = head[reached]
+                    head[reached] = beside
+            rim += at_end
+        out_area[level], out_pairs[level], out_rim[level] = area, pairs, rim
+    out_area[:least], out_pairs[1:least], out_rim[:least] = area, pairs, rim
+    out_area[0] = size * size
+    _copy_region(join, first, last, out_join, out_box)
 
 
 # Pairs across the outline over pixels gained per level: the harmonic mean of the slope along the
@@ -145,12 +169,12 @@ def grow(
     out_join: NDArray[np.int16],  # (N, M, M) of `flood`
     out_box: NDArray[np.int64],  # (N, 4) of `flood`
     out_level: NDArray[np.int64],  # (N,) level of the outline; 0: none
-    out_area: NDArray[np.float64],  # (N, K + 2) of `edge_profile`
-    out_rim: NDArray[np.float64],  # (N, K + 2) of `edge_profile`
+    out_area: NDArray[np.float64],  # (N, K + 2) of `flood`
+    out_rim: NDArray[np.float64],  # (N, K + 2) of `flood`
 ) -> None:
     """Grow the region around each seed and choose the level of its outline."""
-    size, top = contrast.shape[1], out_area.shape[1] - 2
-    stack = np.empty(size * size, np.int32)
+    room, top = (contrast.shape[1] + 2) ** 2, out_area.shape[1] - 2
+    own, join, after = np.empty(room, np.int16), np.empty(room, np.int16), np.empty(room, np.int32)
     pairs, slope = np.empty(top + 2), np.empty(top + 2)
     for n in range(contrast.shape[0]):
         out_level[n] = 0
@@ -158,6 +182,8 @@ def grow(
             continue
         low = max(int(min(2.0 * noise[n], 0.45) * steps), int(0.12 * steps), 3)
         least = max(int(0.49 * low) - 2, 1)
-        flood(contrast[n], seed[n], steps, least, top, stack, out_join[n], out_box[n])
-        edge_profile(out_join[n], contrast[n], out_box[n], out_area[n], pairs, out_rim[n])
+        flood(
+            contrast[n], seed[n], steps, least, own, join, after,
+            out_join[n], out_box[n], out_area[n], pairs, out_rim[n],
+        )  # fmt: skip
         out_level[n] = _choose(out_area[n], pairs, out_rim[n], steps, low, steep, least_px, slope)

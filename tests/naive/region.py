@@ -30,6 +30,16 @@ def pairs(join: NDArray[np.int16], top: int) -> list[int]:
     ]
 
 
+def rim(join: NDArray[np.int16], bare: NDArray[np.bool_], top: int) -> list[int]:
+    """Pixels at the end of the image, and pairs with pixels without skin, at each level."""
+    cross = ndimage.generate_binary_structure(2, 1)
+    cross[1, 1] = False
+    beside = ndimage.convolve(bare.astype(int), cross.astype(int), mode="constant")
+    at_end = np.pad(np.zeros([n - 2 for n in join.shape], int), 1, constant_values=1)
+    weight = np.where(join > 0, beside + at_end, 0)
+    return [int(weight[join >= k].sum()) for k in range(top + 2)]
+
+
 def chamfer(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Least sum of steps to the other side: 3 sideways, 4 diagonally; by brute force."""
     rows, cols = np.indices(mask.shape).reshape(2, -1)
