@@ -63,48 +63,71 @@ def fill(
         ahead = not ahead
 
 
-# The row above comes first, along memory, then the pixel to the left; then below and to the right.
+@kernel
+def _step_row(line: NDArray[np.int16], row: NDArray[np.int16]) -> None:
+    """Reach a row (C,) from the one before (C + 2,): 3 straight on, 4 across a corner."""
+    for j in range(row.shape[0]):
+        corner = np.int16(min(line[j], line[j + 2]) + 4)
+        row[j] = min(row[j], min(corner, np.int16(line[j + 1] + 3)))
+
+
+# Steps of 1, 2, 4, 8 ... pixels to both sides: any number of pixels is a sum of these.
+@kernel
+def _spread_row(
+    row: NDArray[np.int16],  # (C,) changed
+    reach: int,  # pixels
+    lines: NDArray[np.int16],  # (2, 3 C) scratch, far in its first and last thirds
+) -> None:
+    """Reach pixels along a row, 3 a step."""
+    cols = row.shape[0]
+    here, step = 0, 1
+    lines[0, cols : 2 * cols] = row
+    while step < cols and step <= reach:
+        one, other, cost = lines[here], lines[1 - here], np.int16(3 * step)
+        middle, out = one[cols : 2 * cols], other[cols : 2 * cols]
+        left, right = one[cols - step : 2 * cols - step], one[cols + step : 2 * cols + step]
+        for j in range(cols):
+            out[j] = min(middle[j], np.int16(min(left[j], right[j]) + cost))
+        here, step = 1 - here, 2 * step
+    row[:] = lines[here, cols : 2 * cols]
+
+
+# A shortest way runs across corners first, then straight on: down or up from row to row, or along
+# the last row. So all loops run along rows, in vector registers.
 @kernel
 def _distance(
     mask: NDArray[np.bool_],  # (R, C)
     side: bool,
-    line: NDArray[np.int16],  # (C + 2,) or more, scratch
+    reach: int,  # pixels; distances farther than this may come out too great
     out: NDArray[np.int16],  # (R, C) thirds of a pixel
 ) -> None:
     """Distance to the nearest pixel where the mask equals `side`."""
     rows, cols = mask.shape
     far = np.int16(3 * (rows + cols))
-    for turn in range(2):
-        line[:] = far
-        for a in range(rows):
-            i = a if turn == 0 else rows - 1 - a
-            row, here = out[i], mask[i]
-            for j in range(cols):
-                step = min(line[j] + 4, line[j + 1] + 3, line[j + 2] + 4)
-                if turn == 0:
-                    row[j] = 0 if here[j] == side else min(step, far)
-                else:
-                    row[j] = min(row[j], step)
-            if turn == 0:
-                for j in range(1, cols):
-                    row[j] = min(row[j], row[j - 1] + 3)
-            else:
-                for j in range(cols - 2, -1, -1):
-                    row[j] = min(row[j], row[j + 1] + 3)
-            for j in range(cols):
-                line[j + 1] = row[j]
+    line, lines = np.full(cols + 2, far, np.int16), np.full((2, 3 * cols), far, np.int16)
+    for i in range(rows):
+        row, here = out[i], mask[i]
+        for j in range(cols):
+            row[j] = np.int16(0) if here[j] == side else far
+        _step_row(line, row)
+        line[1 : cols + 1] = row
+    line[:] = far
+    for i in range(rows - 1, -1, -1):
+        _step_row(line, out[i])
+        line[1 : cols + 1] = out[i]
+        _spread_row(out[i], reach, lines)
 
 
 @kernel
 def chamfer(
     mask: NDArray[np.bool_],  # (R, C)
-    line: NDArray[np.int16],  # (C + 2,) or more, scratch
+    reach: int,  # of `_distance`
     inward: NDArray[np.int16],  # (R, C) scratch
     out: NDArray[np.int16],  # (R, C) thirds of a pixel: inside above 0, outside below
 ) -> None:
     """Distance to the other side of the outline, counted 3 a side step and 4 a diagonal one."""
-    _distance(mask, False, line, inward)
-    _distance(mask, True, line, out)
+    _distance(mask, False, reach, inward)
+    _distance(mask, True, reach, out)
     out[:] = inward - out
 
 
@@ -127,50 +150,52 @@ def band_median(
 
 
 @kernel
-def _collect(
+def _find_runs(
     mask: NDArray[np.bool_],  # (R, C)
-    top: int,
-    left: int,
-    seen: NDArray[np.bool_],  # (R, C), changed
-    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
+    runs: NDArray[np.int32],  # (R * C, 5) out: row, first column, column after the last, parent
 ) -> int:
-    """Mark the 4-connected part of a mask around a pixel as seen; its pixels."""
-    rows, cols = mask.shape
-    stack[0, 0], stack[0, 1] = top, left
-    seen[top, left] = True
-    count, done = 1, 0
-    while done < count:
-        row, col = stack[done]
-        done += 1
-        for i in range(max(row - 1, 0), min(row + 2, rows)):
-            for j in range(max(col - 1, 0), min(col + 2, cols)):
-                if (i == row or j == col) and mask[i, j] and not seen[i, j]:
-                    seen[i, j] = True
-                    stack[count, 0], stack[count, 1] = i, j
-                    count += 1
+    """List runs of pixels along rows, each joined to those above that it touches; how many."""
+    count, before = 0, 0
+    for i in range(mask.shape[0]):
+        line, first, j = mask[i], count, 0
+        while j < line.shape[0]:
+            if not line[j]:
+                j += 1
+                continue
+            start = j
+            while j < line.shape[0] and line[j]:
+                j += 1
+            runs[count, 0], runs[count, 1], runs[count, 2], runs[count, 3] = i, start, j, count
+            for k in range(before, first):
+                if runs[k, 0] == i - 1 and runs[k, 1] < j and runs[k, 2] > start:
+                    one, two = k, count
+                    while runs[one, 3] < one:
+                        one = runs[one, 3]
+                    while runs[two, 3] < two:
+                        two = runs[two, 3]
+                    runs[max(one, two), 3] = min(one, two)
+            count += 1
+        before = first
     return count
 
 
 @kernel
 def _keep_largest(
     mask: NDArray[np.bool_],  # (R, C), changed
-    seen: NDArray[np.bool_],  # (R, C) scratch
-    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
+    runs: NDArray[np.int32],  # (R * C, 5) or more, scratch
 ) -> None:
     """Leave the largest 4-connected part of a mask."""
-    seen[:] = False
-    most, parts, top, left = 0, 0, 0, 0
-    for i in range(mask.shape[0]):
-        for j in range(mask.shape[1]):
-            if mask[i, j] and not seen[i, j]:
-                count = _collect(mask, i, j, seen, stack)
-                parts += 1
-                if count > most:
-                    most, top, left = count, i, j
-    if parts > 1:
-        seen[:] = False
-        _collect(mask, top, left, seen, stack)
-        mask[:] = seen
+    count, best = _find_runs(mask, runs), 0
+    for k in range(count):
+        # A parent comes first, so that its own is the part's first run already.
+        runs[k, 3], runs[k, 4] = runs[runs[k, 3], 3], 0
+        runs[runs[k, 3], 4] += runs[k, 2] - runs[k, 1]
+    for k in range(count):
+        if runs[k, 4] > runs[best, 4]:
+            best = k
+    for k in range(count):
+        if runs[k, 3] != best:
+            mask[runs[k, 0], runs[k, 1] : runs[k, 2]] = False
 
 
 @kernel
@@ -179,18 +204,17 @@ def _cut_spurs(
     least: int,  # thirds of a pixel
     away: NDArray[np.int16],  # (R, C) scratch
     opened: NDArray[np.bool_],  # (R, C) scratch
-    line: NDArray[np.int16],  # (C + 2,) or more, scratch
-    stack: NDArray[np.int32],  # (R * C, 2) or more, scratch
+    runs: NDArray[np.int32],  # (R * C, 5) or more, scratch
 ) -> None:
     """Take off what is narrow beside the region's greatest width."""
-    _distance(mask, False, line, away)
+    _distance(mask, False, away.size, away)
     reach = max(least, min(int(_SPUR_SHARE * away.max()), _SPUR_MOST))
     if away.max() <= reach:
         return
     opened[:] = away > reach
-    _distance(opened, True, line, away)
+    _distance(opened, True, reach // 3 + 2, away)
     mask[:] = mask & (away <= reach + 4)
-    _keep_largest(mask, opened, stack)
+    _keep_largest(mask, runs)
 
 
 @kernel
@@ -251,7 +275,7 @@ def settle(
     """Move the level of each region to the middle of its edge."""
     size = contrast.shape[1]
     stack, work = np.empty((size * size, 2), np.int32), np.empty(size * size, np.float32)
-    window, line = np.empty(4, np.int64), np.empty(size + 2, np.int16)
+    window = np.empty(4, np.int64)
     for n in range(contrast.shape[0]):
         out_lowest[n], out_outer[n] = max(int(_LOWEST * level[n]), 1), 0.0
         if level[n] < 1:
@@ -268,7 +292,7 @@ def settle(
         level[n] = min(_lift(field, level_of, level[n], clear[n], steps), highest)
         for _ in range(2):
             fill(level_of, level[n], stack, mask)
-            chamfer(mask, line, inward, away)
+            chamfer(mask, _BAND_FAR // 3 + 1, inward, away)
             inner = band_median(field, away, _BAND_NEAR, _BAND_FAR, work)
             outer = band_median(field, away, -_BAND_FAR, -_BAND_NEAR, work)
             half, before = 0.5 * (inner + outer) * steps, level[n]
@@ -317,7 +341,7 @@ def outline(
 ) -> None:
     """Delineate each region."""
     size = join.shape[1]
-    stack, line = np.empty((size * size, 2), np.int32), np.empty(size + 2, np.int16)
+    stack, runs = np.empty((size * size, 2), np.int32), np.empty((size * size, 5), np.int32)
     window, reach = np.empty(4, np.int64), math.ceil(_FAR_MM / step_mm)
     for n in range(join.shape[0]):
         out_mask[n], out_away[n] = False, -size * step_mm
@@ -328,16 +352,16 @@ def outline(
         top, bottom, left, right = window
         level_of = join[n, top:bottom, left:right].copy()
         part, opened = np.empty(level_of.shape, np.bool_), np.empty(level_of.shape, np.bool_)
-        depth, inward = np.empty(level_of.shape, np.int16), np.empty(level_of.shape, np.int16)
+        depth = np.empty(level_of.shape, np.int16)
         fill(level_of, level[n], stack, part)
-        _cut_spurs(part, 3 * spur_px, depth, opened, line, stack)
-        chamfer(part, line, inward, depth)
+        _cut_spurs(part, 3 * spur_px, depth, opened, runs)
+        _distance(part, False, size, depth)
         out_mask[n, top:bottom, left:right] = part
         first = top - reach if top > reach else 0
         left_of = left - reach if left > reach else 0
         wide = out_mask[n, first : bottom + reach, left_of : right + reach].copy()
         beyond = np.empty((wide.shape[0], wide.shape[1]), np.int16)
-        _distance(wide, True, line, beyond)
+        _distance(wide, True, size, beyond)
         down, across = top - first, left - left_of
         for i in range(bottom - top):
             for j in range(right - left):
@@ -357,7 +381,7 @@ def rough(
 ) -> None:
     """Distances from the outline of each region at its first level, holes filled."""
     size = join.shape[1]
-    stack, line = np.empty((size * size, 2), np.int32), np.empty(size + 2, np.int16)
+    stack = np.empty((size * size, 2), np.int32)
     mask, beyond = np.empty((size, size), np.bool_), np.empty((size, size), np.int16)
     window = np.empty(4, np.int64)
     for n in range(join.shape[0]):
@@ -369,8 +393,8 @@ def rough(
         mask[:] = False
         part = mask[top:bottom, left:right]
         fill(join[n, top:bottom, left:right], level[n], stack, part)
-        _distance(mask, True, line, beyond)
+        _distance(mask, True, size, beyond)
         inward = np.empty(part.shape, np.int16)
-        _distance(part, False, line, inward)
+        _distance(part, False, size, inward)
         beyond[top:bottom, left:right] -= inward
         _to_mm(beyond, step_mm, out_away[n])

@@ -60,10 +60,31 @@ def test_fill_closes_holes_that_the_rim_does_not_reach() -> None:
 
 def test_chamfer_is_the_least_sum_of_steps() -> None:
     rough = np.random.default_rng(2).normal(size=(17, 31))
-    mask = ndimage.gaussian_filter(rough, 2.0) > 0.0
-    out, inward = np.empty(mask.shape, np.int16), np.empty(mask.shape, np.int16)
-    edge.chamfer(mask, np.empty(33, np.int16), inward, out)
-    np.testing.assert_array_equal(out, naive.chamfer(mask))
+    for soft in (0.5, 2.0, 6.0):
+        mask = ndimage.gaussian_filter(rough, soft) > 0.0
+        out, inward = np.empty(mask.shape, np.int16), np.empty(mask.shape, np.int16)
+        edge.chamfer(mask, 31, inward, out)
+        expected = naive.chamfer(mask)
+        np.testing.assert_array_equal(out, expected)
+        edge.chamfer(mask, 2, inward, out)
+        near = abs(expected) <= 8
+        np.testing.assert_array_equal(out[near], expected[near])
+        assert (abs(out[~near]) > 8).all()
+
+
+def test_the_largest_part_of_a_mask_is_kept() -> None:
+    rng = np.random.default_rng(3)
+    scratch = np.empty((600, 5), np.int32)
+    for soft in (0.0, 0.5, 0.8):
+        mask = ndimage.gaussian_filter(rng.normal(size=(20, 30)), soft) > 0.05
+        label, count = ndimage.label(mask)
+        largest = np.bincount(label.ravel())[1:].argmax() + 1
+        edge._keep_largest(mask, scratch)
+        np.testing.assert_array_equal(mask, label == largest)
+        assert count > 3
+    mask[:] = False
+    edge._keep_largest(mask, scratch)
+    assert not mask.any()
 
 
 def test_outline_measures_distances_on_both_sides() -> None:
