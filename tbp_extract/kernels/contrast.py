@@ -45,11 +45,12 @@ def _solve(m: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.f
 
 # Median and median deviation first; then, per channel, a plane through the pixels that lie near
 # the median in all channels. The plane's slope is held back by `stiff_mm2`, so that skin seen on
-# one side only is not continued steeply to the other.
+# one side only is not continued steeply to the other. Of a finer image every second pixel from the
+# second one on is looked at.
 @kernel
 def fit_skin(
-    lab: NDArray[np.float32],  # (N, M, M, 3)
-    skin: NDArray[np.bool_],  # (N, M, M) pixels to fit
+    lab: NDArray[np.float32],  # (N, 3, M, M)
+    skin: NDArray[np.bool_],  # (N, M, M) pixels to fit; or (N, M // 2, M // 2)
     step_mm: float,
     stiff_mm2: float,
     out_plane: NDArray[np.float64],  # (N, 3, 3) per channel: middle, per mm down, per mm right
@@ -57,8 +58,8 @@ def fit_skin(
     out_count: NDArray[np.int64],  # (N,)
 ) -> None:
     """Model the skin of each image as a plane per CIELAB channel."""
-    n_images, size = lab.shape[0], lab.shape[1]
-    half = 0.5 * (size - 1)
+    n_images, size = skin.shape[0], skin.shape[1]
+    half, every = 0.5 * (size - 1), 1 if lab.shape[2] == size else 2
     values = np.empty((3, size * size), np.float32)
     work = np.empty(size * size, np.float32)
     down, across = np.empty(size * size, np.float32), np.empty(size * size, np.float32)
@@ -72,7 +73,7 @@ def fit_skin(
                 if skin[n, i, j]:
                     down[count], across[count] = (i - half) * step_mm, (j - half) * step_mm
                     for c in range(3):
-                        values[c, count] = lab[n, i, j, c]
+                        values[c, count] = lab[n, c, every * (i + 1) - 1, every * (j + 1) - 1]
                     count += 1
         out_count[n] = count
         out_plane[n] = np.nan
@@ -126,7 +127,7 @@ def fit_skin(
 # units of skin's own scatter, times a bell over the distance from the middle, is the core.
 @kernel
 def find_core(
-    lab: NDArray[np.float32],  # (N, M, M, 3)
+    lab: NDArray[np.float32],  # (N, 3, M, M)
     usable: NDArray[np.bool_],  # (N, M, M)
     plane: NDArray[np.float64],  # (N, 3, 3)
     sd: NDArray[np.float64],  # (N, 3) above 0
@@ -135,7 +136,7 @@ def find_core(
     out_core: NDArray[np.bool_],  # (N, M, M)
 ) -> None:
     """Mark the middle of what looks least like skin near the middle of each image."""
-    n_images, size = lab.shape[0], lab.shape[1]
+    n_images, size = lab.shape[0], lab.shape[2]
     half = 0.5 * (size - 1)
     reach = min(2.5 * bell_mm / step_mm, half - 1.0)
     low, high = math.ceil(half - reach), math.floor(half + reach)
@@ -154,7 +155,7 @@ def find_core(
                         if usable[n, r, s]:
                             count += 1.0
                             for c in range(3):
-                                total[c] += lab[n, r, s, c]
+                                total[c] += lab[n, c, r, s]
                 y, x = (i - half) * step_mm, (j - half) * step_mm
                 far2 = 0.0
                 for c in range(3):
@@ -169,27 +170,33 @@ def find_core(
                     out_core[n, i, j] = usable[n, i, j]
 
 
+# The core may lie on a grid half as fine, whose pixels stand for two by two, at the end three.
 @kernel
 def core_contrast(
-    lab: NDArray[np.float32],  # (M, M, 3)
-    core: NDArray[np.bool_],  # (M, M)
+    lab: NDArray[np.float32],  # (3, M, M)
+    usable: NDArray[np.bool_],  # (M, M)
+    core: NDArray[np.bool_],  # (M, M), or (M // 2, M // 2) for M odd
     plane: NDArray[np.float64],  # (3, 3)
     step_mm: float,
     out: NDArray[np.float64],  # (3,) NaN where there is no core
 ) -> None:
     """Mean colour of the core minus that of the skin below it."""
-    size = lab.shape[0]
-    half = 0.5 * (size - 1)
+    size, cells = lab.shape[1], core.shape[0]
+    half, every = 0.5 * (size - 1), 1 if cells == size else 2
     count = one = two = three = down = right = 0.0
-    for i in range(size):
-        for j in range(size):
-            if core[i, j]:
-                count += 1.0
-                one += lab[i, j, 0]
-                two += lab[i, j, 1]
-                three += lab[i, j, 2]
-                down += i - half
-                right += j - half
+    for a in range(cells):
+        for b in range(cells):
+            if not core[a, b]:
+                continue
+            for i in range(every * a, size if a == cells - 1 else every * (a + 1)):
+                for j in range(every * b, size if b == cells - 1 else every * (b + 1)):
+                    if usable[i, j]:
+                        count += 1.0
+                        one += lab[0, i, j]
+                        two += lab[1, i, j]
+                        three += lab[2, i, j]
+                        down += i - half
+                        right += j - half
     out[0], out[1], out[2] = one, two, three
     for c in range(3):
         out[c] -= (down * plane[c, 1] + right * plane[c, 2]) * step_mm
@@ -200,22 +207,24 @@ def core_contrast(
 # the variance of skin. Scaled so that skin is 0 and the core 1.
 @kernel
 def project(
-    lab: NDArray[np.float32],  # (N, M, M, 3)
+    lab: NDArray[np.float32],  # (N, 3, M, M)
     usable: NDArray[np.bool_],  # (N, M, M)
     plane: NDArray[np.float64],  # (N, 3, 3)
     sd: NDArray[np.float64],  # (N, 3) above 0
-    core: NDArray[np.bool_],  # (N, M, M)
+    core: NDArray[np.bool_],  # (N, M, M) or (N, M // 2, M // 2)
     step_mm: float,
     out_contrast: NDArray[np.float32],  # (N, M, M); -1 where not usable, above -1 elsewhere
     out_core_lab: NDArray[np.float64],  # (N, 3) core minus skin
     out_noise: NDArray[np.float64],  # (N,) skin's standard deviation in units of the contrast
 ) -> None:
     """Project colours onto the line from skin to core."""
-    n_images, size = lab.shape[0], lab.shape[1]
-    half = 0.5 * (size - 1)
-    weight = np.empty(3)
+    n_images, size = lab.shape[0], lab.shape[2]
+    half, least = 0.5 * (size - 1), np.float32(-0.99)
+    weight, ramp = np.empty(3), np.empty(size, np.float32)
+    for j in range(size):
+        ramp[j] = j
     for n in range(n_images):
-        core_contrast(lab[n], core[n], plane[n], step_mm, out_core_lab[n])
+        core_contrast(lab[n], usable[n], core[n], plane[n], step_mm, out_core_lab[n])
         out_contrast[n], out_noise[n] = -1.0, np.nan
         far2 = noise2 = zero = down = right = 0.0
         for c in range(3):
@@ -230,14 +239,36 @@ def project(
             right += weight[c] * plane[n, c, 2] * step_mm
         out_noise[n] = math.sqrt(noise2)
         one, two, three = np.float32(weight[0]), np.float32(weight[1]), np.float32(weight[2])
+        along = np.float32(right)
         for i in range(size):
             start = np.float32(zero + (i - half) * down - half * right)
-            along = np.float32(right)
+            light, red, yellow = lab[n, 0, i], lab[n, 1, i], lab[n, 2, i]
+            known, line = usable[n, i], out_contrast[n, i]
             for j in range(size):
-                skin = start + np.float32(j) * along
-                value = one * lab[n, i, j, 0] + two * lab[n, i, j, 1] + three * lab[n, i, j, 2]
-                value = max(value - skin, np.float32(-0.99))
-                out_contrast[n, i, j] = value if usable[n, i, j] else np.float32(-1.0)
+                value = one * light[j] + two * red[j] + three * yellow[j]
+                value = max(value - (start + ramp[j] * along), least)
+                line[j] = value if known[j] else np.float32(-1.0)
+
+
+@kernel
+def _smooth_row(
+    total: NDArray[np.float32],  # (M,) weighted sums down
+    share: NDArray[np.float32],  # (M,) their weights
+    usable: NDArray[np.bool_],  # (M,)
+    line: NDArray[np.float32],  # (M,) changed
+) -> None:
+    """Second half of `smooth`: along a row."""
+    last, two = len(line) - 1, np.float32(2.0)
+    for j in range(1, last):
+        known = share[j - 1] + two * share[j] + share[j + 1]
+        value = total[j - 1] + two * total[j] + total[j + 1]
+        # Where the pixel is not usable the sum of weights may be 0.
+        line[j] = value / max(known, np.float32(1.0)) if usable[j] else line[j]
+    for j in (0, last):
+        left, right = max(j - 1, 0), min(j + 1, last)
+        if usable[j]:
+            known = share[left] + two * share[j] + share[right]
+            line[j] = (total[left] + two * total[j] + total[right]) / known
 
 
 @kernel
@@ -251,38 +282,75 @@ def smooth(
     for n in range(contrast.shape[0]):
         for i in range(size):
             up, down = max(i - 1, 0), min(i + 1, size - 1)
+            above, here, below = contrast[n, up], contrast[n, i], contrast[n, down]
+            seen_above, seen, seen_below = usable[n, up], usable[n, i], usable[n, down]
+            sums, shares = total[i], share[i]
             for j in range(size):
-                a = np.float32(usable[n, up, j])
-                b = two * np.float32(usable[n, i, j])
-                c = np.float32(usable[n, down, j])
-                share[i, j] = a + b + c
-                above, below = contrast[n, up, j], contrast[n, down, j]
-                total[i, j] = a * above + b * contrast[n, i, j] + c * below
+                a, c = np.float32(seen_above[j]), np.float32(seen_below[j])
+                b = two * np.float32(seen[j])
+                shares[j] = a + b + c
+                sums[j] = a * above[j] + b * here[j] + c * below[j]
         for i in range(size):
-            for j in range(size):
-                left, right = max(j - 1, 0), min(j + 1, size - 1)
-                if usable[n, i, j]:
-                    known = share[i, left] + two * share[i, j] + share[i, right]
-                    value = total[i, left] + two * total[i, j] + total[i, right]
-                    contrast[n, i, j] = value / known
+            _smooth_row(total[i], share[i], usable[n, i], contrast[n, i])
 
 
 @kernel
 def find_seed(
-    contrast: NDArray[np.float32],  # (N, M, M)
-    core: NDArray[np.bool_],  # (N, M, M)
+    contrast: NDArray[np.float32],  # (N, M, M); -1 where not usable
+    core: NDArray[np.bool_],  # (N, M, M), or (N, M // 2, M // 2) as in `core_contrast`
     out_seed: NDArray[np.int64],  # (N,) flat index of the core's pixel of greatest contrast, or -1
 ) -> None:
     """Choose the pixel from which each region is grown."""
-    size = contrast.shape[1]
+    size, cells = contrast.shape[1], core.shape[1]
+    every = 1 if cells == size else 2
     for n in range(contrast.shape[0]):
-        best = -1.0
+        best = np.float32(-1.0)
         out_seed[n] = -1
-        for i in range(size):
-            for j in range(size):
-                if core[n, i, j] and contrast[n, i, j] > best:
-                    best = contrast[n, i, j]
-                    out_seed[n] = i * size + j
+        for a in range(cells):
+            for b in range(cells):
+                if not core[n, a, b]:
+                    continue
+                for i in range(every * a, size if a == cells - 1 else every * (a + 1)):
+                    for j in range(every * b, size if b == cells - 1 else every * (b + 1)):
+                        if contrast[n, i, j] > best:
+                            best = contrast[n, i, j]
+                            out_seed[n] = i * size + j
+
+
+# What the first outline, on a grid half as fine, says of its surroundings.
+@kernel
+def surround(
+    away_mm: NDArray[np.float32],  # (N, H, H) of `edge.rough`, inside above 0
+    clear: NDArray[np.bool_],  # (N, M, M), M = 2 H + 1
+    usable: NDArray[np.bool_],  # (N, H, H)
+    skin_mm: tuple[float, float],  # skin lies between these distances outside
+    rim_mm: tuple[float, float],  # the rim reaches so far inside and outside
+    core_mm: float,  # the core lies deeper than this, or than half of the greatest depth
+    out_ring: NDArray[np.bool_],  # (N, H, H) clear skin around
+    out_core: NDArray[np.bool_],  # (N, H, H) usable pixels deep inside
+    out_hidden: NDArray[np.float64],  # (N,) share of the rim that is not clear
+) -> None:
+    """Mark skin and core by a first outline."""
+    near, far = np.float32(-skin_mm[0]), np.float32(-skin_mm[1])
+    inside, outside = np.float32(rim_mm[0]), np.float32(-rim_mm[1])
+    half = away_mm.shape[1]
+    for n in range(away_mm.shape[0]):
+        deepest = away_mm[n, 0, 0]
+        for i in range(half):
+            for j in range(half):
+                deepest = max(deepest, away_mm[n, i, j])
+        depth = min(np.float32(core_mm), np.float32(0.5) * deepest)
+        rim = hidden = np.int32(0)
+        for i in range(half):
+            line, seen = away_mm[n, i], clear[n, 2 * i + 1]
+            for j in range(half):
+                away, shown = line[j], seen[np.uint64(2 * j + 1)]
+                out_ring[n, i, j] = shown & (away < near) & (away > far)
+                out_core[n, i, j] = usable[n, i, j] & (away > depth)
+                at_rim = (away < inside) & (away > outside)
+                rim = np.int32(rim + np.int32(at_rim))
+                hidden = np.int32(hidden + np.int32(at_rim & (not shown)))
+        out_hidden[n] = hidden / rim if rim > 0 else 0.0
 
 
 # A pixel against the mean of the four that are two pixels away: what is left of a slope or of broad

@@ -143,7 +143,7 @@ def _usual(jump: NDArray[np.int16], size: int, bins: NDArray[np.int32]) -> int:
 # numbers run twice as fast.
 @kernel
 def find_lines(
-    lab: NDArray[np.float32],  # (N, M, M, 3), of which only L* counts
+    lab: NDArray[np.float32],  # (N, 3, M, M), of which only L* counts
     depth: float,  # least difference from what lies beside
     contrast: float,  # least difference over the usual one
     most: float,  # a difference that is always enough
@@ -151,7 +151,7 @@ def find_lines(
     out: NDArray[np.bool_],  # (N, M, M)
 ) -> None:
     """Mark lines of at most four pixels' width in lightness."""
-    n_images, size = lab.shape[0], lab.shape[1]
+    n_images, size = lab.shape[0], lab.shape[2]
     across = size + 8
     padded = np.empty((across, across), np.int16)
     jump = np.empty((across, across), np.int16)
@@ -163,7 +163,7 @@ def find_lines(
             row = min(max(i - 4, 0), size - 1)
             for j in range(size):
                 # 64ths of L*.
-                padded[i, j + 4] = np.int16(lab[n, row, j, 0] * np.float32(64.0) + np.float32(0.5))
+                padded[i, j + 4] = np.int16(lab[n, 0, row, j] * np.float32(64.0) + np.float32(0.5))
             padded[i, :4], padded[i, size + 4 :] = padded[i, 4], padded[i, size + 3]
         _jump(padded.ravel(), across, buffers, jump.ravel())
         enough = min(max(64.0 * depth, contrast * _usual(jump, size, bins)), 64.0 * most)
@@ -175,38 +175,61 @@ def find_lines(
 
 
 # Holes are narrow: what is known within reach, weighted by inverse squared distance, fills them.
+# Colours lie in vectors of four with room around them, 0 where nothing is known, so that no
+# neighbour need be asked whether it counts.
+@kernel
+def _fill_image(
+    known: NDArray[np.bool_],  # (M, M)
+    wanted: NDArray[np.bool_],  # (M, M)
+    weight: NDArray[np.float32],  # (2 R + 1, 2 R + 1)
+    four: NDArray[np.float32],  # (M + 2 R, M + 2 R, 4) scratch, 0 around the image
+    values: NDArray[np.float32],  # (3, M, M), changed where wanted
+    out_filled: NDArray[np.bool_],  # (M, M)
+) -> None:
+    """Fill pixels of one image."""
+    size, across = known.shape[0], weight.shape[0]
+    reach, zero = across // 2, np.float32(0.0)
+    for i in range(size):
+        for j in range(size):
+            share = np.float32(1.0) if known[i, j] else zero
+            here = four[i + reach, j + reach]
+            here[0], here[1] = values[0, i, j] * share, values[1, i, j] * share
+            here[2], here[3] = values[2, i, j] * share, share
+    for i in range(size):
+        for j in range(size):
+            if not wanted[i, j]:
+                continue
+            one = two = three = total = zero
+            for r in range(across):
+                for c in range(across):
+                    w, beside = weight[r, c], four[i + r, j + c]
+                    one += w * beside[0]
+                    two += w * beside[1]
+                    three += w * beside[2]
+                    total += w * beside[3]
+            if total > zero:
+                values[0, i, j], values[1, i, j] = one / total, two / total
+                values[2, i, j] = three / total
+                out_filled[i, j] = True
+
+
 @kernel
 def fill_holes(
     known: NDArray[np.bool_],  # (N, M, M)
     wanted: NDArray[np.bool_],  # (N, M, M) pixels to be filled; none of them known
     reach: int,
-    values: NDArray[np.float32],  # (N, M, M, 3), changed where wanted
+    values: NDArray[np.float32],  # (N, 3, M, M), changed where wanted
     out_filled: NDArray[np.bool_],  # (N, M, M) whether anything was in reach
 ) -> None:
     """Fill pixels from known ones around them."""
-    n_images, size = known.shape[0], known.shape[1]
+    room = known.shape[1] + 2 * reach
     weight = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    four = np.zeros((room, room, 4), np.float32)
     for r in range(-reach, reach + 1):
         for c in range(-reach, reach + 1):
             if r != 0 or c != 0:
                 weight[r + reach, c + reach] = 1.0 / (r * r + c * c) ** 2
-    for n in range(n_images):
-        for i in range(size):
-            for j in range(size):
-                out_filled[n, i, j] = False
-                if not wanted[n, i, j]:
-                    continue
-                total = one = two = three = np.float32(0.0)
-                for r in range(max(i - reach, 0), min(i + reach + 1, size)):
-                    for c in range(max(j - reach, 0), min(j + reach + 1, size)):
-                        if known[n, r, c]:
-                            w = weight[r - i + reach, c - j + reach]
-                            total += w
-                            one += w * values[n, r, c, 0]
-                            two += w * values[n, r, c, 1]
-                            three += w * values[n, r, c, 2]
-                if total > 0.0:
-                    values[n, i, j, 0] = one / total
-                    values[n, i, j, 1] = two / total
-                    values[n, i, j, 2] = three / total
-                    out_filled[n, i, j] = True
+    for n in range(known.shape[0]):
+        out_filled[n] = False
+        if wanted[n].any():
+            _fill_image(known[n], wanted[n], weight, four, values[n], out_filled[n])

@@ -182,7 +182,7 @@ def _may_shine(
         here = known[p] & zone[p]
         skin = np.int32(skin + np.int32(here))
         high = np.int32(high + np.int32(here & (lights[p] > limit)))
-    return 2 * high <= skin and skin > 0
+    return bool(2 * high <= skin and skin > 0)
 
 
 @kernel

@@ -10,20 +10,23 @@ from tbp_extract.kernels import kernel
 
 @kernel
 def lab_codes(
-    lab: NDArray[np.float32],  # (M, M, 3)
-    used: NDArray[np.bool_],  # (M, M)
+    lab: NDArray[np.float32],  # (3, M, M)
+    away_mm: NDArray[np.float32],  # (M, M) distance from an outline, outside below 0
+    clear: NDArray[np.bool_],  # (M, M)
+    nearest_mm: float,  # skin lies farther outside than this
     every: int,  # rows and columns that are looked at: every so many
     scale: float,
     zero: int,
     out: NDArray[np.int32],  # (3, K) L*, a*, b* times `scale` plus `zero`
 ) -> int:
-    """Gather the colours of the pixels in use; returns how many."""
-    found = 0
-    for row in range(0, lab.shape[0], every):
-        for col in range(0, lab.shape[1], every):
-            if used[row, col]:
+    """Gather the colours of clear skin; returns of how many pixels."""
+    found, limit, shift = 0, np.float32(-nearest_mm), zero + 0.5
+    for row in range(0, lab.shape[1], every):
+        for col in range(0, lab.shape[2], every):
+            if clear[row, col] and away_mm[row, col] < limit:
                 for channel in range(3):
-                    out[channel, found] = math.floor(lab[row, col, channel] * scale + 0.5) + zero
+                    # Above 0, so that cutting off is rounding down.
+                    out[channel, found] = int(lab[channel, row, col] * scale + shift)
                 found += 1
     return found
 
@@ -62,8 +65,12 @@ def _typical_range(
 
 @kernel
 def skin_colours(
-    lab: NDArray[np.float32],  # (N, M, M, 3)
-    used: NDArray[np.bool_],  # (N, M, M)
+    lab: NDArray[np.float32],  # (N, 3, M, M)
+    away_mm: NDArray[np.float32],  # (N, M, M) distance from each outline
+    border_mm: NDArray[np.float32],  # (M, M) stands in where there is no outline
+    outlined: NDArray[np.bool_],  # (N,)
+    clear: NDArray[np.bool_],  # (N, M, M)
+    nearest_mm: float,
     every: int,
     scale: float,
     zero: int,
@@ -72,11 +79,12 @@ def skin_colours(
     fewest: int,
     out: NDArray[np.float64],  # (N, 3) L*, a*, b*; left as it is where too few pixels are in use
 ) -> None:
-    """Find the median colour of the pixels in use whose L* is typical among them."""
-    codes = np.empty((3, lab.shape[1] * lab.shape[2]), np.int32)
+    """Find the median colour of the skin whose L* is typical."""
+    codes = np.empty((3, lab.shape[2] * lab.shape[3]), np.int32)
     counts, limits = np.empty(bins, np.int32), np.empty(2)
     for n in range(lab.shape[0]):
-        found = lab_codes(lab[n], used[n], every, scale, zero, codes)
+        away = away_mm[n] if outlined[n] else border_mm
+        found = lab_codes(lab[n], away, clear[n], nearest_mm, every, scale, zero, codes)
         if found < fewest:
             continue
         _typical_range(codes[0, :found], reach, scale, counts, limits)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.kernels import colour, shape
+from tbp_extract.kernels import colour
 from tbp_extract.measure.delineate import Outlines
 
 __all__ = ["measure_colour"]
@@ -61,28 +61,24 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     - ``norm_color``: 5 clip(color_std_mean/3.403, 0, 1)
       + 5 clip(radial_color_std_max/3.272, 0, 1).
     """
-    inside, around = np.empty_like(outlines.mask), np.empty_like(outlines.mask)
-    around_px = np.empty(len(outlines), np.int64)
-    colour.choose_sides(
+    n = len(outlines)
+    means, spread, px = np.empty((n, 3, 4)), np.empty((n, 3)), np.empty((n, 2), np.int64)
+    colour.compare(
+        outlines.lab,
         outlines.mask,
         outlines.clear,
         outlines.away_mm,
-        *RING_MM,
-        LEAST_PX,
-        inside,
-        around,
-        around_px,
+        np.ascontiguousarray(outlines.moment[:, 1:3]),
+        np.array(RING_MM, np.float32),
+        TRIM_SD,
+        DEPTH_MM,
+        np.array((LEAST_PX, LEAST_CELL_PX)),
+        means,
+        spread,
+        px,
     )
-    own, skin = np.empty((len(outlines), 4)), np.empty((len(outlines), 4))
-    colour.colour_means(outlines.lab, inside, np.inf, own)
-    colour.colour_means(outlines.lab, around, TRIM_SD, skin)
-    deep = np.empty((len(outlines), 4))
-    colour.colour_means(outlines.lab, _below_rim(outlines, inside), np.inf, deep)
-    known = outlines.is_coloured & (around_px >= LEAST_PX)
-    contrast = np.empty(len(outlines))
-    light, yellow = np.ascontiguousarray(skin[:, 0]), np.ascontiguousarray(skin[:, 2])
-    colour.mean_distance(outlines.lab, inside, light, yellow, contrast)
-    spread = _spread(outlines, inside)
+    own, deep, skin = means[:, 0], means[:, 1], means[:, 2]
+    known, contrast = outlines.is_coloured & (px[:, 1] >= LEAST_PX), spread[:, 0]
     columns = {
         **_means(own, ""),
         **_means(skin, "ext"),
@@ -93,7 +89,7 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
         "tbp_lv_deltaLBnorm": NORM_SCALE * contrast / (skin[:, 0] + NORM_OFFSET),
         "tbp_lv_stdL": deep[:, 3],
         "tbp_lv_stdLExt": skin[:, 3],
-        **{name: np.where(outlines.is_sized, values, np.nan) for name, values in spread.items()},
+        **_spread(spread[:, 1], spread[:, 2], outlines.is_sized),
     }
     return {name: np.where(known, values, np.nan) for name, values in columns.items()}
 
@@ -117,24 +113,12 @@ def _means(values: NDArray[np.float64], suffix: str) -> dict[str, NDArray[np.flo
     }
 
 
-def _below_rim(outlines: Outlines, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N, M, M) pixels inside that do not lie on the edge; all inside where they are too few."""
-    deep = inside & (outlines.away_mm > np.float32(DEPTH_MM))
-    few = np.array([np.count_nonzero(pixels) < LEAST_PX for pixels in deep], np.bool_)
-    deep[few] = inside[few]
-    return deep
-
-
-def _spread(outlines: Outlines, inside: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
-    n = len(outlines)
-    moment, mean, most = np.empty((n, 6)), np.empty(n), np.empty(n)
-    shape.moments(outlines.share, moment)
-    middle = np.ascontiguousarray(moment[:, 1:3])
-    colour.ring_spread(
-        outlines.lab, inside, outlines.away_mm, middle, DEPTH_MM, LEAST_CELL_PX, mean, most
-    )
-    return {
+def _spread(
+    mean: NDArray[np.float64], most: NDArray[np.float64], known: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    columns = {
         "tbp_lv_color_std_mean": mean,
         "tbp_lv_radial_color_std_max": most,
         "tbp_lv_norm_color": norm_color(mean, most),
     }
+    return {name: np.where(known, values, np.nan) for name, values in columns.items()}

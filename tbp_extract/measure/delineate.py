@@ -87,12 +87,16 @@ class Delineation(StrEnum):
     """Too little skin is shown around the centre: no values."""
 
 
+_SIZED = frozenset((Delineation.OK, Delineation.FAINT))
+_COLOURED = _SIZED | {Delineation.CLIPPED}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlines:
     """N lesions on a metric raster of M x M pixels, the crop's centre in its middle pixel."""
 
     lab: NDArray[np.float32]
-    """(N, M, M, 3) CIELAB; hairs and glare filled in from beside."""
+    """(N, 3, M, M) CIELAB, channel by channel; hairs and glare filled in from beside."""
 
     clear: NDArray[np.bool_]
     """(N, M, M) skin or lesion as seen: covered, no hair, no glare."""
@@ -105,6 +109,10 @@ class Outlines:
 
     away_mm: NDArray[np.float32]
     """(N, M, M) distance from the outline, inside above 0, outside below."""
+
+    moment: NDArray[np.float64]
+    """(N, 6) of ``share``, in pixels: area, middle row and column, variances of both,
+    covariance."""
 
     stretch2: NDArray[np.float64]
     """(N,) true skin area over image area, mean inside the outline; NaN where there is none."""
@@ -124,12 +132,12 @@ class Outlines:
     @property
     def is_coloured(self) -> NDArray[np.bool_]:
         """(N,) whether colours may be given."""
-        return np.isin(self.status, [Delineation.OK, Delineation.FAINT, Delineation.CLIPPED])
+        return np.array([word in _COLOURED for word in self.status], np.bool_)
 
     @property
     def is_sized(self) -> NDArray[np.bool_]:
         """(N,) whether sizes and shapes may be given."""
-        return np.isin(self.status, [Delineation.OK, Delineation.FAINT])
+        return np.array([word in _SIZED for word in self.status], np.bool_)
 
 
 def delineate(batch: CropBatch) -> Outlines:
@@ -180,12 +188,15 @@ def delineate(batch: CropBatch) -> Outlines:
         filled = (wide.rim > 0.0) & _differs(wide, FAINT_CONTRAST)
         found = _put(found, empty[filled], wide, np.flatnonzero(filled))
         status[empty[filled]] = Delineation.CLIPPED
+    moment = np.empty((len(batch), 6))
+    shape.moments(found.share, moment)
     return Outlines(
         lab=image.lab,
         clear=image.clear,
         mask=found.mask,
         share=found.share,
         away_mm=found.away_mm,
+        moment=moment,
         stretch2=_stretch2(batch, image, found),
         contrast_lab=found.core_lab,
         status=status,
@@ -226,29 +237,22 @@ class _Found:
 
 def _find(image: Image, far_mm: float) -> _Found:
     """Outline the lesion, with skin beyond a distance as a first guess."""
-    far = raster_mm(image.coarse_lab.shape[1], 2.0 * _STEP_MM) > far_mm
-    clear, lab = image.clear[:, 1::2, 1::2], np.ascontiguousarray(image.lab[:, 1::2, 1::2])
-    skin = _fit_skin(lab, clear & far)
-    core = np.empty(clear.shape, np.bool_)
+    far = raster_mm(image.coarse_lab.shape[2], 2.0 * _STEP_MM) > far_mm
+    around = image.clear[:, 1::2, 1::2] & far
+    skin = _fit_skin(image.lab, around)
+    core = np.empty(around.shape, np.bool_)
     contrast.find_core(
         image.coarse_lab, image.coarse_usable, skin.plane, skin.sd, 2.0 * _STEP_MM, BELL_MM, core
     )
     away_mm = _first_outline(image, skin, core)
-    ring = clear & (away_mm < -SKIN_MM[0]) & (away_mm > -SKIN_MM[1])
-    again = _fit_skin(lab, ring)
+    ring, inner, hidden = np.empty_like(core), np.empty_like(core), np.empty(len(core))
+    contrast.surround(
+        away_mm, image.clear, image.coarse_usable, SKIN_MM, RIM_MM, CORE_MM, ring, inner, hidden
+    )
+    again = _fit_skin(image.lab, ring)
     enough = again.n_px >= LEAST_SKIN_PX
-    skin = _choose_skin(enough, again, skin)
-    depth = away_mm.max(axis=(1, 2), keepdims=True)
-    inner = away_mm > np.minimum(CORE_MM, 0.5 * depth)
-    core = np.where(enough[:, None, None], inner & image.coarse_usable, core)
-    near = (away_mm < RIM_MM[0]) & (away_mm > -RIM_MM[1])
-    hidden = _count(near & ~clear) / np.maximum(_count(near), 1)
-    around = np.where(enough[:, None, None], ring, clear & far)
-    return _outline(image, skin, _refined(core, image.usable), around, hidden)
-
-
-def _count(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.asarray(chosen.sum(axis=(1, 2)))
+    around[enough], core[enough] = ring[enough], inner[enough]
+    return _outline(image, _choose_skin(enough, again, skin), core, around, hidden)
 
 
 def _fit_skin(lab: NDArray[np.float32], skin: NDArray[np.bool_]) -> _Skin:
@@ -282,26 +286,19 @@ def _grow(
     step_mm: float,
 ) -> _Field:
     n, bins = len(core), 2 * LEVELS + 2
-    field, core_lab, noise = np.empty(core.shape, np.float32), np.empty((n, 3)), np.empty(n)
+    field, core_lab, noise = np.empty(usable.shape, np.float32), np.empty((n, 3)), np.empty(n)
     contrast.project(lab, usable, skin.plane, skin.sd, core, step_mm, field, core_lab, noise)
     if step_mm == _STEP_MM:
         # The coarse grid is smooth already.
         contrast.smooth(usable, field)
     seed = np.empty(n, np.int64)
     contrast.find_seed(field, core, seed)
-    join, box, level = np.empty(core.shape, np.int16), np.empty((n, 4), np.int64), seed.copy()
+    join, box, level = np.empty(usable.shape, np.int16), np.empty((n, 4), np.int64), seed.copy()
     area, rim, least_px = np.empty((n, bins)), np.empty((n, bins)), LEAST_AREA_MM2 / step_mm**2
     region.grow(
         field, seed, noise, LEVELS, STEEP, round(least_px), join, box, level, area, rim
     )  # fmt: skip
     return _Field(field, core_lab, noise, join, box, level, area, rim)
-
-
-def _refined(core: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Bring a core from the coarse grid onto the raster."""
-    wide = core.repeat(2, axis=1).repeat(2, axis=2)
-    room = usable.shape[1] - wide.shape[1]
-    return np.asarray(np.pad(wide, ((0, 0), (0, room), (0, room)), "edge") & usable)
 
 
 def _outline(
@@ -318,14 +315,15 @@ def _outline(
     foot.follow(
         field.area, field.rim, lowest, outer, rims.foot, blur_px(image.source_px), LEVELS, level
     )
-    mask, away_mm = np.empty(core.shape, np.bool_), np.empty(core.shape, np.float32)
+    shape_px = image.usable.shape
+    mask, away_mm = np.empty(shape_px, np.bool_), np.empty(shape_px, np.float32)
     threshold, rim = np.empty(len(core)), np.empty(len(core))
     least_px = round(LEAST_AREA_MM2 / _STEP_MM**2)
     edge.outline(
         field.join, field.box, field.area, field.rim, level, LEVELS, least_px, SPUR_PX, _STEP_MM,
         mask, away_mm, threshold, rim,
     )  # fmt: skip
-    share = np.empty(core.shape, np.float32)
+    share = np.empty(shape_px, np.float32)
     shape.soften(field.contrast, mask, away_mm, SOFT_PX * _STEP_MM, threshold, share)
     return _Found(
         mask=mask,
@@ -350,7 +348,7 @@ def _put(
 
 def _stretch2(batch: CropBatch, image: Image, found: _Found) -> NDArray[np.float64]:
     """Skin area over image area, mean over the pixels of each lesion."""
-    source, size = batch.frames.size_px, image.lab.shape[1]
+    source, size = batch.frames.size_px, image.lab.shape[2]
     place = (np.arange(size) - size // 2) / (RASTER_PX_PER_MM * batch.frames.mm_per_px)
     index = np.rint(place + 0.5 * (source - 1)).astype(np.int64)
     ratio = np.empty(len(image))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import regrid
 
-__all__ = ["Y_WEIGHTS", "cube_root", "linear_light", "rgb_to_lab"]
+__all__ = ["TO_WHITE", "Y_WEIGHTS", "cube_root", "linear_light", "rgb_to_lab"]
 
 Y_WEIGHTS = (0.212671, 0.715160, 0.072169)
 """Shares of linear red, green and blue in luminance."""
@@ -18,6 +18,9 @@ _TO_XYZ = np.array(
     )
 )
 _WHITE = np.array((0.95047, 1.0, 1.08883))
+
+TO_WHITE = (_TO_XYZ / _WHITE[:, None]).astype(np.float32)
+"""(3, 3) linear sRGB to XYZ relative to white."""
 
 
 def rgb_to_lab(rgb: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,7 +47,7 @@ def rgb_to_lab(rgb: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float
     """
     flat = np.ascontiguousarray(rgb, np.float32).reshape(-1, 3)
     out = np.empty_like(flat)
-    regrid.to_lab(flat, (_TO_XYZ / _WHITE[:, None]).astype(np.float32), out)
+    regrid.to_lab(flat, TO_WHITE, out)
     return out.reshape(rgb.shape)
 
 

@@ -1,5 +1,6 @@
 """Crops on a metric raster: colours, and which pixels show skin or lesion as they are."""
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbp_extract.kernels import lines, regrid
-from tbp_extract.measure.lab import rgb_to_lab
+from tbp_extract.measure.lab import TO_WHITE
 from tbp_extract.types import CropBatch
 
 __all__ = ["RASTER_PX_PER_MM", "Image", "look", "raster_mm"]
@@ -42,7 +43,7 @@ class Image:
     """N crops on a raster of M x M pixels, M odd, the crop's centre in the middle pixel."""
 
     lab: NDArray[np.float32]
-    """(N, M, M, 3) CIELAB; hairs and glare filled in from beside."""
+    """(N, 3, M, M) CIELAB, channel by channel; hairs and glare filled in from beside."""
 
     covered: NDArray[np.bool_]
     """(N, M, M)."""
@@ -60,7 +61,7 @@ class Image:
     """(N, M, M) clear or filled."""
 
     coarse_lab: NDArray[np.float32]
-    """(N, M // 2, M // 2, 3) smoothed, around every second pixel from the second one on."""
+    """(N, 3, M // 2, M // 2) smoothed, around every second pixel from the second one on."""
 
     coarse_usable: NDArray[np.bool_]
     """(N, M // 2, M // 2)."""
@@ -84,16 +85,17 @@ def look(batch: CropBatch) -> Image:
     n, source = len(batch), batch.frames.size_px
     first, weight = _taps(source, batch.frames.mm_per_px)
     size = len(first)
-    rgb = np.empty((n, size, size, 3), np.float32)
+    lab = np.empty((n, 3, size, size), np.float32)
     covered, glare, hair = (np.empty((n, size, size), np.bool_) for _ in range(3))
-    regrid.regrid(batch.pixels, batch.covered, first, weight, GLARE_LEVEL, rgb, covered, glare)
-    lab = rgb_to_lab(rgb)
+    regrid.regrid(
+        batch.pixels, batch.covered, first, weight, GLARE_LEVEL, TO_WHITE, lab, covered, glare
+    )
     least_px = round(LINE_MM * RASTER_PX_PER_MM)
     lines.find_lines(lab, LINE_DEPTH, LINE_CONTRAST, LINE_MOST, least_px, hair)
     clear = covered & ~hair & ~glare
     usable = _fill(lab, clear, covered)
-    coarse_lab = np.empty((n, size // 2, size // 2, 3), np.float32)
-    coarse_usable = np.empty(coarse_lab.shape[:3], np.bool_)
+    coarse_lab = np.empty((n, 3, size // 2, size // 2), np.float32)
+    coarse_usable = np.empty((n, size // 2, size // 2), np.bool_)
     regrid.halve(lab, usable, coarse_lab, coarse_usable)
     return Image(
         lab=lab,
@@ -108,10 +110,13 @@ def look(batch: CropBatch) -> Image:
     )
 
 
+@functools.lru_cache(maxsize=16)
 def raster_mm(size: int, step_mm: float) -> NDArray[np.float64]:
     """(size, size) distance of pixels from the middle of a raster."""
     axis = (np.arange(size) - 0.5 * (size - 1)) * step_mm
-    return np.asarray(np.hypot(axis[:, None], axis[None, :]))
+    out = np.asarray(np.hypot(axis[:, None], axis[None, :]))
+    out.flags.writeable = False
+    return out
 
 
 def _fill(
@@ -129,6 +134,7 @@ def _fill(
     return usable
 
 
+@functools.lru_cache(maxsize=16)
 def _taps(source: int, mm_per_px: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Source lines and weights of each line of the raster: a triangle as wide as the coarser."""
     ratio = 1.0 / (RASTER_PX_PER_MM * mm_per_px)

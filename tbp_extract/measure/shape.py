@@ -69,8 +69,7 @@ def measure_shape(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
       + 5 clip(symm_2axis/0.675, 0, 1).
     """
     n = len(outlines)
-    moment, outline_px = np.empty((n, 6)), np.empty(n)
-    shape.moments(outlines.share, moment)
+    moment, outline_px = outlines.moment, np.empty(n)
     shape.outline_length(outlines.mask, outlines.share, outline_px)
     width = np.empty((n, round(180.0 / _WIDTH_STEP_DEG)))
     shape.widths(outlines.mask, outlines.share, outlines.clear, _directions(_WIDTH_STEP_DEG), width)

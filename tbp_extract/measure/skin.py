@@ -80,13 +80,12 @@ def tone_class(ita_deg: NDArray[np.float64]) -> NDArray[Any]:
 def skin_colour(outlines: Outlines) -> NDArray[np.float64]:
     """(N, 3) median CIELAB of skin, outliers left out; NaN where there is too little."""
     size = outlines.mask.shape[1]
-    border = raster_mm(size, outlines.step_mm) > BORDER_SHARE * size * outlines.step_mm
-    beside = outlines.away_mm < -CLEAR_MM
-    beside[~outlines.is_coloured] = border
-    beside &= outlines.clear
+    border_mm = BORDER_SHARE * size * outlines.step_mm - raster_mm(size, outlines.step_mm)
     out = np.full((len(outlines), 3), np.nan)
     fewest = int(np.ceil(MIN_SKIN_MM2 / (EVERY * outlines.step_mm) ** 2))
     skin_colours(
-        outlines.lab, beside, EVERY, _SCALE, _ZERO, _BINS, TYPICAL_MADS, fewest, out
+        outlines.lab, outlines.away_mm, (border_mm - CLEAR_MM).astype(np.float32),
+        outlines.is_coloured, outlines.clear, CLEAR_MM, EVERY, _SCALE, _ZERO, _BINS, TYPICAL_MADS,
+        fewest, out,
     )  # fmt: skip
     return out

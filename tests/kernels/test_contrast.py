@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import contrast
 from tests.naive import contrast as naive
+from tests.naive.regrid import planar
 
 STEP_MM = 0.137
 
@@ -23,7 +24,7 @@ def fitted(
     lab: NDArray[np.float32], skin: NDArray[np.bool_], stiff_mm2: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     plane, sd, count = np.empty((1, 3, 3)), np.empty((1, 3)), np.empty(1, np.int64)
-    contrast.fit_skin(lab[None], skin[None], STEP_MM, stiff_mm2, plane, sd, count)
+    contrast.fit_skin(planar(lab[None]), skin[None], STEP_MM, stiff_mm2, plane, sd, count)
     assert count[0] == skin.sum()
     return plane[0], sd[0]
 
@@ -54,7 +55,9 @@ def test_core_is_where_3_by_3_pixels_differ_most_near_the_middle() -> None:
         lab, usable = scene(seed)
         plane, sd = fitted(lab, usable, 6.0)
         core = np.empty((1, 41, 41), np.bool_)
-        contrast.find_core(lab[None], usable[None], plane[None], sd[None], STEP_MM, 1.1, core)
+        contrast.find_core(
+            planar(lab[None]), usable[None], plane[None], sd[None], STEP_MM, 1.1, core
+        )
         row, col = naive.core(lab, usable, plane, sd, STEP_MM, 1.1)
         expected = np.zeros((41, 41), np.bool_)
         expected[row - 1 : row + 2, col - 1 : col + 2] = True
@@ -68,7 +71,8 @@ def test_contrast_is_the_projection_onto_the_line_from_skin_to_core() -> None:
     core[0, 18:23, 18:23] = usable[18:23, 18:23]
     field, core_lab, noise = np.empty((1, 41, 41), np.float32), np.empty((1, 3)), np.empty(1)
     contrast.project(
-        lab[None], usable[None], plane[None], sd[None], core, STEP_MM, field, core_lab, noise
+        *(planar(lab[None]), usable[None], plane[None], sd[None], core, STEP_MM),
+        *(field, core_lab, noise),
     )
     expected, expected_lab, expected_noise = naive.project(lab, usable, plane, sd, core[0], STEP_MM)
     np.testing.assert_allclose(field[0], expected, atol=1e-4)
@@ -86,11 +90,60 @@ def test_no_core_gives_no_contrast() -> None:
     none = np.zeros((1, 41, 41), np.bool_)
     field, core_lab, noise = np.empty((1, 41, 41), np.float32), np.empty((1, 3)), np.empty(1)
     plane, sd, seed = np.zeros((1, 3, 3)), np.ones((1, 3)), np.empty(1, np.int64)
-    contrast.project(lab[None], usable[None], plane, sd, none, STEP_MM, field, core_lab, noise)
+    colours = planar(lab[None])
+    contrast.project(colours, usable[None], plane, sd, none, STEP_MM, field, core_lab, noise)
     contrast.find_seed(field, none, seed)
     assert (field == -1.0).all()
     assert np.isnan(core_lab).all()
     assert seed[0] == -1
+
+
+def test_every_second_pixel_of_a_finer_image_is_fitted() -> None:
+    lab, skin = scene(2)
+    plane, sd = np.empty((2, 1, 3, 3)), np.empty((2, 1, 3))
+    count, half = np.empty(1, np.int64), np.ascontiguousarray(skin[1::2, 1::2])
+    every = np.ascontiguousarray(lab[1::2, 1::2])
+    contrast.fit_skin(planar(lab[None]), half[None], STEP_MM, 6.0, plane[0], sd[0], count)
+    contrast.fit_skin(planar(every[None]), half[None], STEP_MM, 6.0, plane[1], sd[1], count)
+    np.testing.assert_array_equal(plane[0], plane[1])
+    np.testing.assert_array_equal(sd[0], sd[1])
+
+
+def test_a_core_on_half_the_grid_stands_for_all_pixels_below_it() -> None:
+    lab, usable = scene(1)
+    plane, sd = fitted(lab, usable, 6.0)
+    rough = np.zeros((20, 20), np.bool_)
+    # Up to the end of the image, where the last of them stand for three pixels.
+    rough[9:12, 8:11], rough[17:, 18:] = True, True
+    fine = np.pad(rough.repeat(2, axis=0).repeat(2, axis=1), ((0, 1), (0, 1)), "edge") & usable
+    fields, core_lab = np.empty((2, 1, 41, 41), np.float32), np.empty((2, 1, 3))
+    noise, seed = np.empty((2, 1)), np.empty((2, 1), np.int64)
+    for k, core in enumerate((rough, fine)):
+        contrast.project(
+            *(planar(lab[None]), usable[None], plane[None], sd[None], core[None], STEP_MM),
+            *(fields[k], core_lab[k], noise[k]),
+        )
+        contrast.find_seed(fields[k], core[None], seed[k])
+    np.testing.assert_allclose(fields[0], fields[1], atol=1e-5)
+    np.testing.assert_allclose(core_lab[0], core_lab[1], rtol=1e-9)
+    assert seed[0] == seed[1]
+
+
+def test_surroundings_are_told_by_distance_and_what_is_clear() -> None:
+    rng = np.random.default_rng(4)
+    row, col = np.indices((20, 20))
+    away = (1.0 - 0.274 * np.hypot(row - 9, col - 8)).astype(np.float32)
+    clear, usable = rng.random((41, 41)) > 0.2, rng.random((20, 20)) > 0.2
+    one, two, hidden = np.empty((1, 20, 20), np.bool_), np.empty((1, 20, 20), np.bool_), np.empty(1)
+    for most in (0.35, 9.0):
+        contrast.surround(
+            away[None], clear[None], usable[None], (0.7, 1.5), (0.5, 1.0), most, one, two, hidden
+        )
+        shown = clear[1::2, 1::2]
+        np.testing.assert_array_equal(one[0], shown & (away < -0.7) & (away > -1.5))
+        np.testing.assert_array_equal(two[0], usable & (away > min(most, 0.5)))
+        rim = (away < 0.5) & (away > -1.0)
+        assert hidden[0] == (rim & ~shown).sum() / rim.sum() > 0.1
 
 
 def test_grain_is_the_scatter_over_two_pixels_where_skin_is() -> None:

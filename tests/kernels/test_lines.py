@@ -15,7 +15,7 @@ def scene(seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
 def in_colour(
     light: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.stack((light, 0 * light, 0 * light), axis=-1)
+    return np.stack((light, 0 * light, 0 * light), axis=1)
 
 
 def test_lines_are_those_of_grey_morphology() -> None:
@@ -37,17 +37,17 @@ def test_a_dark_and_a_light_line_are_found_and_a_blob_is_left() -> None:
 
 
 def test_holes_take_the_colour_beside_them_and_far_ones_stay() -> None:
-    values = np.full((1, 15, 15, 3), 7.0, np.float32)
+    values = np.full((1, 3, 15, 15), 7.0, np.float32)
     known = np.ones((1, 15, 15), np.bool_)
     known[0, :, 4] = False
     known[0, 8:, 6:] = False
-    values[~known] = -50.0
+    values[:, :, ~known[0]] = -50.0
     filled = np.empty_like(known)
     lines.fill_holes(known, ~known, 3, values, filled)
-    np.testing.assert_allclose(values[0, :, 4], 7.0, rtol=1e-6)
+    np.testing.assert_allclose(values[0, :, :, 4], 7.0, rtol=1e-6)
     assert filled[0, :, 4].all()
     assert not filled[0, 12, 12]
-    assert values[0, 12, 12, 0] == -50.0
+    assert values[0, 0, 12, 12] == -50.0
 
 
 def test_a_net_of_lines_all_over_the_image_is_hair() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def rms_step(light: NDArray[np.int32], covered: NDArray[np.bool_], lag: int) -> float:
+def rms_step(light: NDArray[np.int16], covered: NDArray[np.bool_], lag: int) -> float:
     level = np.where(covered, light, np.nan).astype(np.float64)
     along, across = level[:, lag:] - level[:, :-lag], level[lag:] - level[:-lag]
     return float(np.sqrt(np.nanmean(np.concatenate((along.ravel(), across.ravel())) ** 2)))
@@ -12,7 +12,7 @@ def rms_step(light: NDArray[np.int32], covered: NDArray[np.bool_], lag: int) -> 
 
 def count_glare(
     pixels: NDArray[np.uint8],
-    light: NDArray[np.int32],
+    light: NDArray[np.int16],
     colour: NDArray[np.uint8],
     skin: NDArray[np.bool_],
     rise: int,
@@ -24,7 +24,7 @@ def count_glare(
 
 
 def mark_hair(
-    light: NDArray[np.int32],
+    light: NDArray[np.int16],
     covered: NDArray[np.bool_],
     reach: int,
     slant: int,
@@ -36,7 +36,7 @@ def mark_hair(
     size = len(light)
     wide = np.pad(light, reach)
 
-    def moved(row: int, col: int) -> NDArray[np.int32]:
+    def moved(row: int, col: int) -> NDArray[np.int16]:
         return wide[reach + row :, reach + col :][:size, :size]
 
     steps = ((0, reach), (reach, 0), (slant, slant), (slant, -slant))

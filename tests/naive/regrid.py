@@ -5,6 +5,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 
+def planar(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Colours channel by channel, as the kernels take them: (..., M, M, 3) to (..., 3, M, M)."""
+    return np.ascontiguousarray(np.moveaxis(lab, -1, -3))
+
+
 def regrid(
     pixels: NDArray[np.uint8],
     covered: NDArray[np.bool_],
