@@ -34,6 +34,9 @@ from tbp_extract.types import CropBatch, CropFrames, LesionTable
 
 SIZES_PX = (71, 133, 256)
 HAIRS_PER_CM2 = (2.0, 8.0, 25.0)
+DARKENED = 3.0 / 88.0
+"""Share of L* + 16 by which hair darkens a pixel that counts: 3 L* of light skin."""
+
 BLURS_PX = (0.0, 0.5, 1.0, 2.0, 4.0)
 SPEED_CROPS = 300
 MOST_LESIONS = 9184
@@ -99,12 +102,13 @@ def _tone(tone: Tone) -> dict[str, Any]:
 def _hair(tone: Tone, size_px: int) -> dict[str, Any]:
     bare = _crops(tone, size_px)
     row: dict[str, Any] = {"tone": tone.value, "size_px": size_px}
-    row["without"] = round(float(crop_quality(bare)["tbp_ex_hair_fraction"].max()), 4)
+    row["without"] = round(float(delineate(bare).hair_share.max()), 4)
     for density in HAIRS_PER_CM2:
         hairy = _crops(tone, size_px, density)
-        drop = rgb_to_lab(bare.pixels)[..., 0] - rgb_to_lab(hairy.pixels)[..., 0]
-        darkened = (drop >= 4).mean(axis=(1, 2))
-        found = crop_quality(hairy)["tbp_ex_hair_fraction"]
+        light = rgb_to_lab(bare.pixels)[..., 0]
+        drop = (light - rgb_to_lab(hairy.pixels)[..., 0]) / (light + 16.0)
+        darkened = (drop >= DARKENED).mean(axis=(1, 2))
+        found = delineate(hairy).hair_share
         row[f"{density:g}_per_cm2"] = {
             "darkened": round(float(darkened.mean()), 4),
             "found": round(float(found.mean()), 4),
@@ -124,10 +128,11 @@ def _sharpness() -> list[dict[str, Any]]:
         row: dict[str, Any] = {"crop": name}
         for blur in BLURS_PX:
             image = cv2.GaussianBlur(pixels, (0, 0), blur) if blur else pixels
-            columns = crop_quality(batch_of_images(np.asarray(image, np.uint8)[None], 15.0))
+            batch = batch_of_images(np.asarray(image, np.uint8)[None], 15.0)
+            columns = crop_quality(batch)
             row[f"blur_{blur:g}_px"] = round(float(columns["tbp_ex_sharpness"][0]), 3)
             if not blur:
-                row["hair"] = round(float(columns["tbp_ex_hair_fraction"][0]), 4)
+                row["hair"] = round(float(delineate(batch).hair_share[0]), 4)
         rows.append(row)
     return rows
 

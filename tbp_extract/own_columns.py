@@ -32,8 +32,8 @@ TAKING_COLUMNS: tuple[Column, ...] = (
     ),
     share(
         "tbp_ex_hair_fraction",
-        "Share of the covered crop on thin dark lines: 4 L* darker than both sides 0.4 mm away, "
-        "over three quarters of a straight 2 mm",
+        "Share of the covered crop, at 7.3 px/mm, in the middle of thin straight lines, darker or "
+        "lighter than both sides by 1.7 % of L* + 16; their soft sides left out",
     ),
     number(
         "tbp_ex_ita_deg",

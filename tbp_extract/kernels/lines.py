@@ -5,173 +5,208 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
+# Room around the image that no step leaves.
+_PAD = 8
 
-# Images are flat here: one loop over all pixels runs in vector registers. What wraps around a row's
-# end reaches the padding only.
+
 @kernel
-def _highest(
-    image: NDArray[np.int16],  # (P * P,)
-    shift: int,
-    out: NDArray[np.int16],  # (P * P,); stays as it is where the line leaves the image
+def _pad_lightness(
+    lightness: NDArray[np.float32],  # (M, M)
+    out: NDArray[np.int16],  # (P, P) 64 L*; the image's edge goes on outside of it
 ) -> None:
-    """Greatest of five pixels that are `shift` apart."""
-    n = image.shape[0] - 4 * shift
-    one, two, three = image[:n], image[shift : shift + n], image[2 * shift : 2 * shift + n]
-    four, five = image[3 * shift : 3 * shift + n], image[4 * shift :]
-    middle = out[2 * shift : 2 * shift + n]
-    for p in range(n):
-        left = one[p] if one[p] > two[p] else two[p]
-        right = four[p] if four[p] > five[p] else five[p]
-        most = left if left > right else right
-        middle[p] = most if most > three[p] else three[p]
+    """Take the lightness of an image with room around it."""
+    size = lightness.shape[0]
+    for i in range(size):
+        line, shades = out[i + _PAD, _PAD : _PAD + size], lightness[i]
+        for j in range(size):
+            line[j] = np.int16(shades[j] * np.float32(64.0) + np.float32(0.5))
+        out[i + _PAD, :_PAD], out[i + _PAD, _PAD + size :] = line[0], line[size - 1]
+    out[:_PAD], out[_PAD + size :] = out[_PAD], out[_PAD + size - 1]
 
 
 @kernel
-def _lowest(
-    image: NDArray[np.int16],  # (P * P,)
-    shift: int,
-    out: NDArray[np.int16],  # (P * P,); stays as it is where the line leaves the image
-) -> None:
-    """Least of five pixels that are `shift` apart."""
-    n = image.shape[0] - 4 * shift
-    one, two, three = image[:n], image[shift : shift + n], image[2 * shift : 2 * shift + n]
-    four, five = image[3 * shift : 3 * shift + n], image[4 * shift :]
-    middle = out[2 * shift : 2 * shift + n]
-    for p in range(n):
-        left = one[p] if one[p] < two[p] else two[p]
-        right = four[p] if four[p] < five[p] else five[p]
-        most = left if left < right else right
-        middle[p] = most if most < three[p] else three[p]
-
-
-@kernel
-def _jump(
-    image: NDArray[np.int16],  # (P * P,)
-    across: int,  # P
-    buffers: NDArray[np.int16],  # (2, P * P)
-    out: NDArray[np.int16],  # (P * P,)
-) -> None:
-    """How far a pixel lies below its closings or above its openings, whichever is more."""
-    first, second = buffers[0], buffers[1]
-    first[:], second[:] = image, image
-    out[:] = 0
-    for shift in (1, across, across + 1, across - 1):
-        _highest(image, shift, first)
-        _lowest(first, shift, second)
-        for p in range(image.shape[0]):
-            jump = second[p] - image[p]
-            out[p] = jump if jump > out[p] else out[p]
-        _lowest(image, shift, first)
-        _highest(first, shift, second)
-        for p in range(image.shape[0]):
-            jump = image[p] - second[p]
-            out[p] = jump if jump > out[p] else out[p]
-
-
-@kernel
-def _grow(
-    seen: NDArray[np.int8],  # (M, M) 1: to be visited; becomes 2
-    first_row: int,
-    first_col: int,
-    stack: NDArray[np.int32],  # (M * M, 2) gets the pixels of the part
+def _quantile(
+    plane: NDArray[np.int16],  # (P, P)
+    part: float,
+    bins: NDArray[np.int32],  # (K,) scratch; four units wide, 0 in the middle
 ) -> int:
-    """Collect the 8-connected part of 1s around a pixel; their number."""
-    size = seen.shape[0]
-    stack[0, 0], stack[0, 1] = first_row, first_col
-    seen[first_row, first_col] = 2
-    count, done = 1, 0
-    while done < count:
-        row, col = stack[done]
-        done += 1
-        for i in range(max(row - 1, 0), min(row + 2, size)):
-            for j in range(max(col - 1, 0), min(col + 2, size)):
-                if seen[i, j] == 1:
-                    seen[i, j] = 2
-                    stack[count, 0], stack[count, 1] = i, j
-                    count += 1
+    """Value below which a part of every fourth row lies, the room around left out."""
+    size, middle, last = plane.shape[0] - 2 * _PAD, len(bins) // 2, len(bins) - 1
+    bins[:] = 0
+    count, below = 0, 0
+    for i in range(_PAD, _PAD + size, 4):
+        line = plane[i, _PAD : _PAD + size]
+        for j in range(size):
+            bins[min(max((line[j] >> 2) + middle, 0), last)] += 1
+        count += size
+    for value in range(len(bins)):
+        below += bins[value]
+        if below >= part * count:
+            return 4 * (value - middle)
+    return 0
+
+
+# A hair falls within two pixels and no further; the middle of a narrow lesion, as deep as it may
+# be, falls further from two pixels to four. So a fall counts by no more than what it has over the
+# one beyond it. Flat: one loop over all pixels runs in vector registers.
+@kernel
+def _falls(
+    light: NDArray[np.int16],  # (P * P,)
+    across: int,  # P
+    out: NDArray[np.int16],  # (P * P,), its rim left as it is
+) -> None:
+    """How far pixels lie below both sides, in that of four directions in which it is most."""
+    rim = 4 * across + 4
+    n = light.shape[0] - 2 * rim
+    near = (2, 2 * across, 2 * across + 2, 2 * across - 2)
+    far = (4, 4 * across, 3 * across + 3, 3 * across - 3)
+    here, deep = light[rim : rim + n], out[rim : rim + n]
+    for k in range(4):
+        one, two = light[rim - near[k] :][:n], light[rim + near[k] :][:n]
+        three, four = light[rim - far[k] :][:n], light[rim + far[k] :][:n]
+        for p in range(n):
+            low = one[p] if one[p] < two[p] else two[p]
+            beyond = three[p] if three[p] < four[p] else four[p]
+            fall = np.int16(low - here[p])
+            over = np.int16(2 * fall - np.int16(beyond - here[p]))
+            fall = fall if fall < over else over
+            deep[p] = fall if k == 0 or fall > deep[p] else deep[p]
+
+
+@kernel
+def _mark_falls(
+    fall: NDArray[np.int16],  # (P, P)
+    enough: int,
+    out: NDArray[np.uint8],  # (P, P) 1 where marked
+) -> bool:
+    """Mark what falls deep enough; whether anything does."""
+    size, least = fall.shape[0] - 2 * _PAD, np.int16(enough)
+    out[:] = 0
+    total = np.int32(0)
+    for i in range(_PAD, _PAD + size):
+        deep, marks = fall[i, _PAD : _PAD + size], out[i, _PAD : _PAD + size]
+        for j in range(size):
+            marks[j] = np.uint8(deep[j] >= least)
+        for j in range(size):
+            total = np.int32(total + marks[j])
+    return bool(total > 0)
+
+
+# What lies between two dark hairs is lighter than both its sides without being a hair.
+@kernel
+def _drop_gaps(
+    marks: NDArray[np.uint8],  # (P, P), changed
+    lines: NDArray[np.bool_],  # (M, M) dark lines and what lies beside them
+) -> None:
+    """Unmark what has a dark line two pixels away."""
+    last = lines.shape[0] - 1
+    for i in range(lines.shape[0]):
+        for j in range(lines.shape[0]):
+            if marks[i + _PAD, j + _PAD] == 0:
+                continue
+            up, down, left, right = max(i - 2, 0), min(i + 2, last), max(j - 2, 0), min(j + 2, last)
+            near = lines[up, j] | lines[down, j] | lines[i, left] | lines[i, right]
+            near |= lines[up, left] | lines[up, right] | lines[down, left] | lines[down, right]
+            marks[i + _PAD, j + _PAD] = not near
+
+
+@kernel
+def _line_through(
+    marks: NDArray[np.uint8],  # (P * P,)
+    place: int,
+    probes: NDArray[np.int64],  # (D, T) steps in the plane along each direction
+    least: int,
+) -> int:
+    """First direction in which enough of a line through a mark is marked; -1 for none."""
+    allowed = probes.shape[1] - least
+    for direction in range(probes.shape[0]):
+        misses = 0
+        for step in range(probes.shape[1]):
+            misses += marks[np.uint64(place + probes[direction, step])] == 0
+            if misses > allowed:
+                break
+        if misses <= allowed:
+            return direction
+    return -1
+
+
+# All marks on a line are hair, so that only every second pixel is asked, and none that is hair
+# already. Two rows ask the same columns: else a diagonal line might not be asked at all.
+@kernel
+def _keep_lines(
+    marks: NDArray[np.uint8],  # (P, P) 1 where marked; 2 where on a line
+    probes: NDArray[np.int64],  # (D, T) steps in the plane to look at
+    lines: NDArray[np.int64],  # (D, L) all steps along the same directions
+    least: int,
+) -> None:
+    """Tell marks that lie on a line from others."""
+    across, flat = marks.shape[0], marks.ravel()
+    for i in range(_PAD, across - _PAD):
+        for j in range(_PAD + (i >> 1) % 2, across - _PAD, 2):
+            if marks[i, j] != 1:
+                continue
+            place = i * across + j
+            direction = _line_through(flat, place, probes, least)
+            for step in range(lines.shape[1] if direction >= 0 else 0):
+                other = np.uint64(place + lines[direction, step])
+                flat[other] = min(2 * flat[other], 2)
+
+
+@kernel
+def _add_lines(
+    marks: NDArray[np.uint8],  # (P, P) 2 on a line
+    covered: NDArray[np.bool_],  # (M, M)
+    out: NDArray[np.bool_],  # (M, M), added to
+) -> int:
+    """Add lines and the pixels beside them; how many covered ones lie on lines."""
+    size, count = out.shape[0], 0
+    for i in range(size):
+        for j in range(size):
+            if marks[i + _PAD, j + _PAD] == 2:
+                out[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2] = True
+                count += covered[i, j]
     return count
 
 
 @kernel
-def _keep_long(
-    seen: NDArray[np.int8],  # (M, M) 1 where a line may be
-    least_px: int,
-    stack: NDArray[np.int32],  # (M * M, 2)
-    out: NDArray[np.bool_],  # (M, M)
-) -> None:
-    """Mark the parts that are long enough and leave most of their box, or fill the image."""
-    size = seen.shape[0]
-    for i in range(size):
-        for j in range(size):
-            if seen[i, j] != 1:
-                continue
-            count = _grow(seen, i, j, stack)
-            top = left = size
-            bottom = right = 0
-            for k in range(count):
-                row, col = stack[k]
-                top, bottom = min(top, row), max(bottom, row)
-                left, right = min(left, col), max(right, col)
-            length = max(bottom - top, right - left) + 1
-            room = (bottom - top + 1) * (right - left + 1)
-            sparse = count <= max(5 * length, 0.3 * room)
-            # A net that fills a third of the image is no lesion's own structure.
-            if length >= least_px and (sparse or 3 * count > size * size):
-                for k in range(count):
-                    out[stack[k, 0], stack[k, 1]] = True
-
-
-@kernel
-def _usual(jump: NDArray[np.int16], size: int, bins: NDArray[np.int32]) -> int:
-    """Lower median of every fourth row, the padding left out."""
-    bins[:] = 0
-    count, below = 0, 0
-    for i in range(0, size, 4):
-        for j in range(size):
-            bins[min(jump[i + 4, j + 4], len(bins) - 1)] += 1
-            count += 1
-    for value in range(len(bins)):
-        below += bins[value]
-        if 2 * below >= count:
-            return value
-    return 0
-
-
-# A dark line is filled by a closing across it and stays under one along it, so the greatest of
-# four closings of five pixels lies above it; blobs wider than five pixels are left. A light line
-# is the same upside down. The image is padded by four pixels: two for each of two passes. Whole
-# numbers run twice as fast.
-@kernel
 def find_lines(
     lab: NDArray[np.float32],  # (N, 3, M, M), of which only L* counts
-    depth: float,  # least difference from what lies beside
-    contrast: float,  # least difference over the usual one
-    most: float,  # a difference that is always enough
-    least_px: int,  # least length
+    depth: float,  # least fall, as a share of the crop's median L* + 16
+    contrast: float,  # least fall over the lower quartile of falls, which are below 0
+    most: float,  # a fall that is always enough, as the first one
+    covered: NDArray[np.bool_],  # (N, M, M)
+    probes: NDArray[np.int64],  # (D, T) steps, of at most 8 pixels, in a plane M + 16 pixels wide
+    lines: NDArray[np.int64],  # (D, L) all steps along the same directions
+    least: int,
     out: NDArray[np.bool_],  # (N, M, M)
+    out_px: NDArray[np.int64],  # (N,) covered pixels on lines, without those beside them
+    out_scatter: NDArray[np.float64],  # (N,) lower quartile of falls, sign turned, as a share too
 ) -> None:
-    """Mark lines of at most four pixels' width in lightness."""
-    n_images, size = lab.shape[0], lab.shape[2]
-    across = size + 8
-    padded = np.empty((across, across), np.int16)
-    jump = np.empty((across, across), np.int16)
-    buffers = np.empty((2, across * across), np.int16)
-    seen = np.empty((size, size), np.int8)
-    stack, bins = np.empty((size * size, 2), np.int32), np.empty(1024, np.int32)
-    for n in range(n_images):
-        for i in range(across):
-            row = min(max(i - 4, 0), size - 1)
-            for j in range(size):
-                # 64ths of L*.
-                padded[i, j + 4] = np.int16(lab[n, 0, row, j] * np.float32(64.0) + np.float32(0.5))
-            padded[i, :4], padded[i, size + 4 :] = padded[i, 4], padded[i, size + 3]
-        _jump(padded.ravel(), across, buffers, jump.ravel())
-        enough = min(max(64.0 * depth, contrast * _usual(jump, size, bins)), 64.0 * most)
-        for i in range(size):
-            for j in range(size):
-                seen[i, j] = 1 if jump[i + 4, j + 4] > enough else 0
-        out[n] = False
-        _keep_long(seen, least_px, stack, out[n])
+    """Mark thin lines in lightness, with what lies beside them.
+
+    Dark ones first; light ones are dark ones of the inverted image.
+    """
+    across = lab.shape[2] + 2 * _PAD
+    light, fall = np.empty((across, across), np.int16), np.empty((across, across), np.int16)
+    marks, bins = np.empty((across, across), np.uint8), np.empty(4096, np.int32)
+    for n in range(lab.shape[0]):
+        out[n], out_px[n] = False, 0
+        _pad_lightness(lab[n, 0], light)
+        middle = _quantile(light, 0.5, bins)
+        shade = middle + 1024.0
+        for sign in range(2):
+            if sign == 1:
+                light[:] = -light
+            _falls(light.ravel(), across, fall.ravel())
+            scatter = max(-_quantile(fall, 0.25, bins) / shade, 0.0)
+            out_scatter[n] = out_scatter[n] if sign else scatter
+            enough = int(min(max(depth, contrast * scatter), most) * shade) + 1
+            if not _mark_falls(fall, enough, marks):
+                continue
+            if out_px[n] > 0:
+                _drop_gaps(marks, out[n])
+            _keep_lines(marks, probes, lines, least)
+            out_px[n] += _add_lines(marks, covered[n], out[n])
 
 
 # Holes are narrow: what is known within reach, weighted by inverse squared distance, fills them.

@@ -1,4 +1,4 @@
-"""How well a crop was taken: lightness, sharpness, clipping, glare, hair.
+"""How well a crop was taken: lightness, sharpness, clipping, glare.
 
 Lightness is held as whole 64ths of L*, so that sums are exact and run fast.
 """
@@ -220,92 +220,6 @@ def count_glare(
 
 
 @kernel
-def _mark_valleys(
-    light: NDArray[np.int16],  # (S, S)
-    covered: NDArray[np.bool_],  # (S, S)
-    reach_px: int,
-    slant_px: int,
-    depth: int,
-    pad: int,
-    out: NDArray[np.uint8],  # (S + 2 pad, S + 2 pad)
-) -> None:
-    """Mark pixels darker than both sides in one of four directions: lines and dots."""
-    size, least = light.shape[0], np.int16(depth)
-    out[:] = 0
-    k, s = reach_px, slant_px
-    for row in range(k, size - k):
-        # Slices from the first column that has both sides: indices then start at 0.
-        here, known = light[row, k : size - k], covered[row, k : size - k]
-        left, right = light[row, : size - 2 * k], light[row, 2 * k :]
-        above, below = light[row - k, k : size - k], light[row + k, k : size - k]
-        above_left, above_right = light[row - s, k - s :], light[row - s, k + s :]
-        below_left, below_right = light[row + s, k - s :], light[row + s, k + s :]
-        marks = out[row + pad, k + pad :]
-        for col in range(size - 2 * k):
-            straight = max(min(left[col], right[col]), min(above[col], below[col]))
-            slanted = max(
-                min(above_left[col], below_right[col]), min(above_right[col], below_left[col])
-            )
-            deep = np.int16(max(straight, slanted) - here[col]) >= least
-            marks[col] = np.uint8(deep) & np.uint8(known[col])
-
-
-@kernel
-def _line_through(
-    valley: NDArray[np.uint8],  # (P,) padded plane, row by row; 0 where no valley
-    place: int,
-    probes: NDArray[np.int64],  # (D, T) steps in the plane along each direction
-    least: int,
-) -> int:
-    """First direction in which enough of a line through a valley is valley; -1 for none."""
-    allowed = probes.shape[1] - least
-    for direction in range(probes.shape[0]):
-        misses = 0
-        for step in range(probes.shape[1]):
-            misses += valley[np.uint64(place + probes[direction, step])] == 0
-            if misses > allowed:
-                break
-        if misses <= allowed:
-            return direction
-    return -1
-
-
-@kernel
-def mark_hair(
-    light: NDArray[np.int16],  # (S, S)
-    covered: NDArray[np.bool_],  # (S, S)
-    reach_px: int,
-    slant_px: int,
-    depth: int,
-    probes: NDArray[np.int64],  # (D, T) steps in the padded plane to look at
-    lines: NDArray[np.int64],  # (D, L) all steps along the same directions
-    least: int,
-    valley: NDArray[np.uint8],  # (S + 2 pad, S + 2 pad) scratch; no step leaves it
-    out: NDArray[np.uint8],  # (S, S) 1 on hair
-) -> None:
-    """Mark thin dark lines.
-
-    Plan: one fast pass finds what is darker than both its sides; only there a slow one asks
-    whether the valley goes on along a line. All valley on such a line is hair, so that only every
-    second pixel is asked, and none that is hair already.
-    """
-    size, wide = light.shape[0], valley.shape[0]
-    pad = (wide - size) // 2
-    _mark_valleys(light, covered, reach_px, slant_px, depth, pad, valley)
-    flat = valley.reshape(-1)
-    for row in range(size):
-        first = (row + pad) * wide + pad
-        for col in range(row % 2, size, 2):
-            if flat[np.uint64(first + col)] != 1:
-                continue
-            direction = _line_through(flat, first + col, probes, least)
-            for step in range(lines.shape[1] if direction >= 0 else 0):
-                place = np.uint64(first + col + lines[direction, step])
-                flat[place] = min(2 * flat[place], 2)
-    out[:] = valley[pad : pad + size, pad : pad + size] == 2
-
-
-@kernel
 def assess(
     pixels: NDArray[np.uint8],  # (N, S, S, 3)
     covered: NDArray[np.bool_],  # (N, S, S)
@@ -317,17 +231,11 @@ def assess(
     clip: NDArray[np.int64],  # (2,) highest byte that is dark, lowest that is bright
     rise: int,
     pale: float,
-    hair: NDArray[np.int64],  # (4,) reach, slant, depth, least
-    pad: int,
-    probes: NDArray[np.int64],  # (D, T) steps in a plane with that much room around
-    lines: NDArray[np.int64],  # (D, L)
-    out: NDArray[np.float64],  # (N, 5) rms steps (64 L*), shares clipped, glare, hair; NaN
+    out: NDArray[np.float64],  # (N, 4) rms steps (64 L*), shares clipped, glare; NaN
 ) -> None:
     """Judge crop after crop in the same scratch; a crop without skin is left as it is."""
     size = pixels.shape[1]
     light, lowest = np.empty((size, size), np.int16), np.empty((size, size), np.uint8)
-    wide = size + 2 * pad
-    valley, strand = np.empty((wide, wide), np.uint8), np.empty((size, size), np.uint8)
     sums = np.empty(2, np.int64)
     for n in range(pixels.shape[0]):
         seen = covered[n].sum()
@@ -343,8 +251,3 @@ def assess(
             *(pixels[n], light, lowest, covered[n], border, inverse, rise, pale),
         )
         out[n, 3] = glare / seen
-        mark_hair(
-            *(light, covered[n], hair[0], hair[1], hair[2], probes, lines, hair[3]),
-            *(valley, strand),
-        )
-        out[n, 4] = strand.sum() / seen

@@ -72,6 +72,7 @@ def _measure(batch: CropBatch) -> dict[str, NDArray[Any]]:
     outlines = delineate(batch)
     return {
         "tbp_ex_delineation": outlines.status,
+        "tbp_ex_hair_fraction": outlines.hair_share,
         **skin_tone(outlines),
         **measure_shape(outlines),
         **measure_colour(outlines),

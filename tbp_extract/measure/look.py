@@ -1,8 +1,9 @@
 """Crops on a metric raster: colours, and which pixels show skin or lesion as they are."""
 
 import functools
+import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +17,33 @@ __all__ = ["RASTER_PX_PER_MM", "Image", "look", "raster_mm"]
 RASTER_PX_PER_MM: Final = 7.3
 """The raster on which the vendor measures."""
 
-LINE_DEPTH: Final = 3.0
-"""A hair differs by so much L* from what lies beside it,"""
+HAIR_DEPTH: Final = 1.5 / 88.0
+"""A hair is darker, or lighter, than both sides by this share of L* + 16, which goes with the cube
+root of light: a hair that hides a given part of a pixel differs by the same share on any skin,"""
 
-LINE_CONTRAST: Final = 1.7
-"""by so many times the usual difference of the crop,"""
+HAIR_CONTRAST: Final = 2.0
+"""and by so many times the scatter of such differences,"""
 
-LINE_MOST: Final = 10.0
-"""or by so much where hair itself is the usual thing,"""
+HAIR_MOST: Final = 10.0 / 88.0
+"""or by this share, where hair itself makes them scatter;"""
 
-LINE_MM: Final = 2.5
-"""and is so long at least; shorter lines may be a lesion's own."""
+HAIR_HALF_PX: Final = 7
+"""it runs straight for so long to both sides, 2 mm in all,"""
+
+HAIR_SHARE: Final = 0.75
+"""over this share of its length at least;"""
+
+HAIR_DIRECTIONS: Final = 16
+HAIR_PROBES: Final = 11
+"""looked at in so many places, in so many directions."""
 
 GLARE_LEVEL: Final = 235.0
 """All channels above this: light that comes from the skin's surface, not from below."""
 
-HOLE_MM: Final = 0.6
+HOLE_MM: Final = 0.3
 """A pixel is filled from clear ones so near,"""
 
-FILL_ROUNDS: Final = 3
+FILL_ROUNDS: Final = 6
 """in so many rounds: bundles of hair up to 3.6 mm wide are closed."""
 
 
@@ -49,7 +58,13 @@ class Image:
     """(N, M, M)."""
 
     hair: NDArray[np.bool_]
-    """(N, M, M)."""
+    """(N, M, M) hairs, with their soft sides."""
+
+    hair_px: NDArray[np.int64]
+    """(N,) covered pixels in the middle of hairs."""
+
+    scatter: NDArray[np.float64]
+    """(N,) of lightness across two pixels, as a share of L* + 16."""
 
     glare: NDArray[np.bool_]
     """(N, M, M)."""
@@ -90,8 +105,11 @@ def look(batch: CropBatch) -> Image:
     regrid.regrid(
         batch.pixels, batch.covered, first, weight, GLARE_LEVEL, TO_WHITE, lab, covered, glare
     )
-    least_px = round(LINE_MM * RASTER_PX_PER_MM)
-    lines.find_lines(lab, LINE_DEPTH, LINE_CONTRAST, LINE_MOST, least_px, hair)
+    search, hair_px, scatter = _hair_search(size), np.empty(n, np.int64), np.empty(n)
+    lines.find_lines(
+        lab, HAIR_DEPTH, HAIR_CONTRAST, HAIR_MOST, covered, search.probes, search.lines,
+        search.least, hair, hair_px, scatter,
+    )  # fmt: skip
     clear = covered & ~hair & ~glare
     usable = _fill(lab, clear, covered)
     coarse_lab = np.empty((n, 3, size // 2, size // 2), np.float32)
@@ -101,6 +119,8 @@ def look(batch: CropBatch) -> Image:
         lab=lab,
         covered=covered,
         hair=hair,
+        hair_px=hair_px,
+        scatter=scatter,
         glare=glare,
         clear=clear,
         usable=usable,
@@ -132,6 +152,37 @@ def _fill(
         lines.fill_holes(usable, wanted, round(HOLE_MM * RASTER_PX_PER_MM), lab, filled)
         usable |= filled
     return usable
+
+
+class _HairSearch(NamedTuple):
+    probes: NDArray[np.int64]
+    """(D, T) steps in the kernel's plane to look at along each direction; the farthest first."""
+
+    lines: NDArray[np.int64]
+    """(D, L) all steps along the same directions."""
+
+    least: int
+    """So many of the places looked at are hair."""
+
+
+@functools.cache
+def _hair_search(size: int) -> _HairSearch:
+    across = size + 16
+    # What is no hair fails where it ends: the ends come first.
+    far = np.linspace(HAIR_HALF_PX, 0, HAIR_PROBES // 2 + 1)[:, None] * (1, -1)
+    return _HairSearch(
+        probes=_steps(far.ravel()[:-1], across),
+        lines=_steps(np.arange(-HAIR_HALF_PX, HAIR_HALF_PX + 1), across),
+        least=math.ceil(HAIR_SHARE * HAIR_PROBES),
+    )
+
+
+def _steps(along_px: NDArray[Any], across: int) -> NDArray[np.int64]:
+    """(D, T) steps in a plane of that width, along each direction."""
+    angle = np.arange(HAIR_DIRECTIONS) * np.pi / HAIR_DIRECTIONS
+    rows = np.round(np.sin(angle)[:, None] * along_px).astype(np.int64)
+    cols = np.round(np.cos(angle)[:, None] * along_px).astype(np.int64)
+    return np.asarray(rows * across + cols)
 
 
 @functools.lru_cache(maxsize=16)

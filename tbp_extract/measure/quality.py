@@ -1,4 +1,7 @@
-"""How far a crop can be trusted: what it covers, how it was sampled, how well it was taken."""
+"""How far a crop can be trusted: what it covers, how it was sampled, how well it was taken.
+
+Hair is found where it is filled: ``look``.
+"""
 
 import functools
 from dataclasses import dataclass
@@ -30,18 +33,6 @@ GLARE_RISE_L: Final = 12.0
 GLARE_PALE: Final = 0.6
 """Glare is lighter than skin by that much and has at most this share of its saturation."""
 
-HAIR_HALF_MM: Final = 0.4
-"""A hair is darker than the skin this far to both sides."""
-
-HAIR_DEPTH_L: Final = 4.0
-HAIR_LENGTH_MM: Final = 2.0
-HAIR_SHARE: Final = 0.75
-"""A hair runs along a straight line of that length over at least this share."""
-
-HAIR_DIRECTIONS: Final = 16
-HAIR_PROBES: Final = 11
-"""Places along the line that are looked at."""
-
 _Y_STEPS = 1 << 14
 _LIGHT_UNITS = 64
 
@@ -54,10 +45,6 @@ def crop_quality(batch: CropBatch) -> dict[str, NDArray[Any]]:
     ``tbp_ex_sharpness`` is the root mean square difference of L* across 0.25 mm by that across
     1 mm, along rows and columns: 0.25 where lightness changes evenly, 0.5 for ideal edges, 1 for
     noise. Contrast cancels out and lengths are on the skin, so that crops of any sampling compare.
-
-    ``tbp_ex_hair_fraction`` counts pixels that are 4 L* darker than both sides 0.4 mm away, in
-    one of four directions, and lie on a straight line of 2 mm that is such a valley over three
-    quarters: an oriented black top-hat that dots and edges do not pass.
     """
     n, mm_per_px = len(batch), batch.frames.mm_per_px
     covered_px = np.array([np.count_nonzero(crop) for crop in batch.covered], np.int64)
@@ -89,9 +76,9 @@ def _stretch(batch: CropBatch, covered_px: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def _taking(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
-    """Columns about sharpness, light and hair."""
-    out = np.full((len(batch), 5), np.nan)
-    table, search = _light_table(), _hair_search(batch.frames)
+    """Columns about sharpness and light."""
+    out = np.full((len(batch), 4), np.nan)
+    table = _light_table()
     # A way longer than the crop can hold is not looked at.
     longest_px = batch.frames.size_px - 2
     kernels.assess(
@@ -105,20 +92,15 @@ def _taking(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
         np.array([DARK_BYTE, BRIGHT_BYTE]),
         round(GLARE_RISE_L * _LIGHT_UNITS),
         GLARE_PALE,
-        search.limits,
-        search.pad_px,
-        search.probes,
-        search.lines,
         out,
     )
-    fine, coarse, clipped, glare, hair = out.T
+    fine, coarse, clipped, glare = out.T
     sharpness: NDArray[np.float64] = np.full(len(batch), np.nan)
     np.divide(fine, coarse, out=sharpness, where=coarse >= MIN_COARSE_L * _LIGHT_UNITS)
     return {
         "tbp_ex_sharpness": sharpness,
         "tbp_ex_clipped_fraction": clipped.copy(),
         "tbp_ex_glare_fraction": glare.copy(),
-        "tbp_ex_hair_fraction": hair.copy(),
     }
 
 
@@ -147,49 +129,3 @@ def _light_table() -> _LightTable:
         steps=np.round(lightness * _LIGHT_UNITS).astype(np.int16),
         inverse=inverse.astype(np.float32),
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _HairSearch:
-    """What a hair is, in the pixels of one sampling."""
-
-    limits: NDArray[np.int64]
-    """Reach along an axis and on a diagonal (px), depth (64 L*), valley pixels on a line."""
-
-    pad_px: int
-    """Room around the crop that no step along a line leaves."""
-
-    probes: NDArray[np.int64]
-    """(D, T) steps in the padded plane, row by row, to look at; the farthest first."""
-
-    lines: NDArray[np.int64]
-    """(D, L) all steps along the same directions."""
-
-
-def _hair_search(frames: CropFrames) -> _HairSearch:
-    reach_px, half_px = HAIR_HALF_MM / frames.mm_per_px, 0.5 * HAIR_LENGTH_MM / frames.mm_per_px
-    pad_px = max(round(half_px), 2)
-    # What is no hair fails where it ends: the ends come first.
-    far = np.linspace(pad_px, 0, HAIR_PROBES // 2 + 1)[:, None] * (1, -1)
-    wide = frames.size_px + 2 * pad_px
-    return _HairSearch(
-        limits=np.array(
-            [
-                max(round(reach_px), 1),
-                max(round(reach_px / np.sqrt(2)), 1),
-                round(HAIR_DEPTH_L * _LIGHT_UNITS),
-                int(np.ceil(HAIR_SHARE * HAIR_PROBES)),
-            ]
-        ),
-        pad_px=pad_px,
-        probes=_steps(far.ravel()[:-1], wide),
-        lines=_steps(np.arange(-pad_px, pad_px + 1), wide),
-    )
-
-
-def _steps(along_px: NDArray[Any], wide_px: int) -> NDArray[np.int64]:
-    """(D, T) steps in a plane of that width, along each direction."""
-    angle = np.arange(HAIR_DIRECTIONS) * np.pi / HAIR_DIRECTIONS
-    rows = np.round(np.sin(angle)[:, None] * along_px).astype(np.int64)
-    cols = np.round(np.cos(angle)[:, None] * along_px).astype(np.int64)
-    return np.asarray(rows * wide_px + cols)

@@ -1,39 +1,69 @@
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from tbp_extract.kernels import lines
 from tests.naive import lines as naive
 
+LIMITS = (1.5 / 88.0, 2.0, 10.0 / 88.0)
+LEAST = 9
+_ANGLE, _ALONG = np.arange(16)[:, None] * np.pi / 16, np.arange(-5, 6)
+STEPS = np.round(np.stack((np.sin(_ANGLE) * _ALONG, np.cos(_ANGLE) * _ALONG), axis=-1)).astype(
+    np.int64
+)
 
-def scene(seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    light = np.random.default_rng(seed).normal(60.0, 0.3, (41, 41)).astype(np.float32)
-    light[5:35, 12] -= 20.0
-    light[np.arange(8, 30), np.arange(15, 37)] += 15.0
-    light[29:37, 17:25] -= 25.0
+
+def scene(seed: int, middle: float = 60.0) -> NDArray[np.float32]:
+    light = np.random.default_rng(seed).normal(middle, 0.3, (41, 41)).astype(np.float32)
+    light[5:35, 12] -= 0.2 * middle
+    light[np.arange(8, 30), np.arange(15, 37)] += 0.2 * middle
+    light[29:37, 17:25] -= 0.4 * middle
     return light
 
 
-def in_colour(
-    light: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.stack((light, 0 * light, 0 * light), axis=1)
+def found(
+    *images: NDArray[np.float32],
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
+    light = np.stack(images)
+    lab = np.stack((light, 0 * light, 0 * light), axis=1)
+    steps = STEPS[..., 0] * (light.shape[1] + 16) + STEPS[..., 1]
+    out, count, scatter = np.empty(light.shape, np.bool_), np.empty(len(lab), np.int64), np.empty(2)
+    seen = np.ones(light.shape, np.bool_)
+    lines.find_lines(lab, *LIMITS, seen, steps, steps, LEAST, out, count, scatter)
+    return out, count, scatter
 
 
-def test_lines_are_those_of_grey_morphology() -> None:
-    # 64ths of L*, the unit of the kernel.
-    light = (np.round(np.stack([scene(0), scene(1)]) * 64.0) / 64.0).astype(np.float32)
-    out = np.empty(light.shape, np.bool_)
-    lines.find_lines(in_colour(light), 3.0, 1.7, 10.0, 18, out)
-    for image, found in zip(light, out, strict=True):
-        np.testing.assert_array_equal(found, naive.find_lines(image, 3.0, 1.7, 10.0, 18))
+def test_lines_are_those_of_whole_arrays() -> None:
+    images = (scene(0), scene(1, 30.0))
+    out, count, scatter = found(*images)
+    for k, image in enumerate(images):
+        middle, wide, expected = naive.find_lines(image, LIMITS, STEPS, LEAST)
+        np.testing.assert_array_equal(out[k], wide)
+        assert count[k] == middle.sum()
+        assert scatter[k] == pytest.approx(expected)
 
 
-def test_a_dark_and_a_light_line_are_found_and_a_blob_is_left() -> None:
-    out = np.empty((1, 41, 41), np.bool_)
-    lines.find_lines(in_colour(scene(0)[None]), 3.0, 1.7, 10.0, 18, out)
-    assert out[0, 7:33, 12].all()
-    assert out[0, np.arange(10, 28), np.arange(17, 35)].all()
-    # Its corners are narrow along one diagonal.
-    assert not out[0, 32:34, 18:24].any()
+@pytest.mark.parametrize("middle", [70.0, 50.0, 30.0])
+def test_a_dark_and_a_light_line_are_found_and_a_blob_is_left(middle: float) -> None:
+    out = found(scene(0, middle))[0][0]
+    assert out[8:28, 12].all()
+    assert out[np.arange(11, 27), np.arange(18, 34)].all()
+    assert not out[31:37, 19:25].any()
+
+
+def test_a_dark_bar_that_falls_to_its_middle_is_no_hair() -> None:
+    light = np.full((41, 41), 60.0, np.float32)
+    # A lesion one millimetre wide: seven pixels with soft sides.
+    light[8:34, 17:24] -= np.array([3.0, 9.0, 14.0, 15.0, 14.0, 9.0, 3.0], np.float32)
+    assert not found(light)[0].any()
+
+
+def test_the_gap_between_two_dark_hairs_is_no_light_one() -> None:
+    light = np.full((41, 41), 60.0, np.float32)
+    light[:, [18, 22]] -= 15.0
+    out = found(light)[0][0]
+    assert out[:, [18, 22]].all()
+    assert not out[:, 20].any()
 
 
 def test_holes_take_the_colour_beside_them_and_far_ones_stay() -> None:
@@ -48,12 +78,3 @@ def test_holes_take_the_colour_beside_them_and_far_ones_stay() -> None:
     assert filled[0, :, 4].all()
     assert not filled[0, 12, 12]
     assert values[0, 0, 12, 12] == -50.0
-
-
-def test_a_net_of_lines_all_over_the_image_is_hair() -> None:
-    light = np.full((1, 41, 41), 60.0, np.float32)
-    light[0, ::3], light[0, :, ::3] = 30.0, 30.0
-    out = np.empty((1, 41, 41), np.bool_)
-    lines.find_lines(in_colour(light), 3.0, 1.7, 10.0, 18, out)
-    assert out.mean() > 0.5
-    np.testing.assert_array_equal(out[0], naive.find_lines(light[0], 3.0, 1.7, 10.0, 18))

@@ -55,24 +55,6 @@ def test_a_way_below_one_pixel_is_taken_as_straight() -> None:
     assert kernels.rms_step(light, covered, False, 0.5, sums) == pytest.approx(0.5 * whole)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_hair_is_that_of_whole_arrays(seed: int) -> None:
-    light, covered = light_plane(seed)
-    size, half, reach, slant, depth = len(light), 4, 3, 2, 300
-    angle = np.arange(8) * np.pi / 8
-    step = np.arange(-half, half + 1)
-    lines = np.round(
-        np.stack((np.sin(angle)[:, None] * step, np.cos(angle)[:, None] * step), axis=-1)
-    ).astype(np.int64)
-    flat = lines[..., 0] * (size + 2 * half) + lines[..., 1]
-    scratch = np.empty((size + 2 * half, size + 2 * half), np.uint8)
-    out = np.empty((size, size), np.uint8)
-    kernels.mark_hair(light, covered, reach, slant, depth, flat, flat, 7, scratch, out)
-    expected = naive.mark_hair(light, covered, reach, slant, depth, lines, 7)
-    np.testing.assert_array_equal(out.astype(bool), expected)
-    assert 20 < expected.sum() < 200
-
-
 @pytest.mark.parametrize(("rise", "some"), [(500, True), (2700, True), (3200, False)])
 def test_glare_is_that_of_whole_arrays(rise: int, some: bool) -> None:
     table = _light_table()

@@ -75,7 +75,12 @@ def _offset(spot: Spot, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArr
 
 
 def with_hair(
-    pixels: NDArray[np.uint8], *, count: int = 6, seed: int = 0, width_px: float = 0.9
+    pixels: NDArray[np.uint8],
+    *,
+    count: int = 6,
+    seed: int = 0,
+    width_px: float = 0.9,
+    rgb: tuple[int, int, int] = (58, 42, 34),
 ) -> NDArray[np.uint8]:
     """Lay straight dark hairs over a crop."""
     rng = np.random.default_rng(seed)
@@ -86,7 +91,7 @@ def with_hair(
         middle, angle = rng.uniform(0, size, 2), rng.uniform(0, np.pi)
         away = abs((y - middle[0]) * np.cos(angle) - (x - middle[1]) * np.sin(angle))
         share = np.clip(0.5 * width_px + 0.5 - away, 0.0, 0.85)[..., None]
-        out = out * (1 - share) + np.array((58, 42, 34)) * share
+        out = out * (1 - share) + np.array(rgb) * share
     return np.rint(out).astype(np.uint8)
 
 

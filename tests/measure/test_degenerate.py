@@ -10,7 +10,7 @@ from tbp_extract.columns import BY_NAME
 from tbp_extract.measure import measure_lesions
 from tbp_extract.measure.existing import candidates_of_images
 from tbp_extract.types import CropBatch
-from tests.measure.scenes import Spot, batch_of, crop, with_hair
+from tests.measure.scenes import TONES, Spot, batch_of, crop, with_hair
 
 SIZES = (
     *("clin_size_long_diam_mm", "tbp_lv_areaMM2", "tbp_lv_perimeterMM", "tbp_lv_minorAxisMM"),
@@ -62,6 +62,26 @@ def test_every_number_is_missing_or_in_its_range(name: str) -> None:
             assert not np.isinf(known).any(), column
             if column.endswith("_fraction"):
                 assert (np.isnan(known) | ((known >= 0.0) & (known <= 1.0))).all(), column
+
+
+@pytest.mark.parametrize("tone", TONES)
+@pytest.mark.parametrize("count", [40, 160, 300])
+def test_dense_hair_is_called_so_on_any_skin(tone: str, count: int) -> None:
+    hair = {"rgb": (25, 18, 15) if tone == "dark" else (58, 42, 34)}
+    crops = [
+        with_hair(crop(Spot(d), tone=tone), count=count, seed=k, width_px=width, **hair)
+        for k, (d, width) in enumerate(((3.0, 0.6), (4.0, 1.2), (8.0, 1.4)))
+    ]
+    columns = measured(batch_of(*crops))
+    assert columns["tbp_ex_delineation"].tolist() == ["hair"] * 3
+    for column in (*SIZES, *COLOURS):
+        assert np.isnan(columns[column]).all(), column
+
+
+@pytest.mark.parametrize("tone", TONES)
+def test_body_hair_is_no_dense_hair(tone: str) -> None:
+    crops = [with_hair(crop(Spot(4.0), tone=tone), count=8, seed=seed) for seed in range(6)]
+    assert set(measured(batch_of(*crops))["tbp_ex_delineation"]) == {"ok"}
 
 
 @pytest.mark.parametrize("diameter_mm", [16.0, 17.0])
