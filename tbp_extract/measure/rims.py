@@ -28,7 +28,7 @@ OUTER_SHARE: Final = (0.3, 0.0)
 look low. Here and below: on uneven or hidden skin, on skin that is neither."""
 
 FOOT_SHARE: Final = (0.15, 0.08)
-FOOT_SD: Final = (2.0, 0.7)
+FOOT_SD: Final = (2.0, 1.1)
 """The foot is followed down to this share of the edge's height and so many deviations of skin."""
 
 EVEN_GROWTH: Final = 0.15
@@ -36,9 +36,10 @@ OPEN_GROWTH: Final = 0.7
 """Until the region has grown by so much: where skin is even; and where nothing hides it."""
 
 
-BLUR_PX: Final = 0.8
+BLUR_PX: Final = 0.86
 """An edge 0.3 mm wide, seen at 7.3 px/mm or finer and smoothed once, falls as a logistic of this
-scale on the raster."""
+scale on the raster, or of a little less: what is followed too far costs small lesions more than
+pale rims lose."""
 
 
 class Rims(NamedTuple):
