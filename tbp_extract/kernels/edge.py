@@ -64,36 +64,44 @@ def fill(
 
 
 @kernel
+def _copy_row(source: NDArray[np.int16], out: NDArray[np.int16]) -> None:
+    """Copy a row; an assignment of slices would first ask whether they overlap."""
+    for j in range(out.shape[0]):
+        out[j] = source[j]
+
+
+@kernel
 def _step_row(line: NDArray[np.int16], row: NDArray[np.int16]) -> None:
     """Reach a row (C,) from the one before (C + 2,): 3 straight on, 4 across a corner."""
     for j in range(row.shape[0]):
         corner = np.int16(min(line[j], line[j + 2]) + 4)
         row[j] = min(row[j], min(corner, np.int16(line[j + 1] + 3)))
+    _copy_row(row, line[1:-1])
 
 
 # Steps of 1, 2, 4, 8 ... pixels to both sides: any number of pixels is a sum of these.
 @kernel
 def _spread_row(
     row: NDArray[np.int16],  # (C,) changed
-    reach: int,  # pixels
+    reach: int,  # pixels, less than C
     lines: NDArray[np.int16],  # (2, 3 C) scratch, far in its first and last thirds
 ) -> None:
     """Reach pixels along a row, 3 a step."""
     cols = row.shape[0]
     here, step = 0, 1
-    lines[0, cols : 2 * cols] = row
-    while step < cols and step <= reach:
+    _copy_row(row, lines[0, cols : 2 * cols])
+    while step <= reach:
         one, other, cost = lines[here], lines[1 - here], np.int16(3 * step)
         middle, out = one[cols : 2 * cols], other[cols : 2 * cols]
         left, right = one[cols - step : 2 * cols - step], one[cols + step : 2 * cols + step]
         for j in range(cols):
             out[j] = min(middle[j], np.int16(min(left[j], right[j]) + cost))
         here, step = 1 - here, 2 * step
-    row[:] = lines[here, cols : 2 * cols]
+    _copy_row(lines[here, cols : 2 * cols], row)
 
 
 # A shortest way runs across corners first, then straight on: down or up from row to row, or along
-# the last row. So all loops run along rows, in vector registers.
+# the last row. So all loops run along rows, in vector registers; rows are filled up to whole 64s.
 @kernel
 def _distance(
     mask: NDArray[np.bool_],  # (R, C)
@@ -103,50 +111,47 @@ def _distance(
 ) -> None:
     """Distance to the nearest pixel where the mask equals `side`."""
     rows, cols = mask.shape
-    far = np.int16(3 * (rows + cols))
-    line, lines = np.full(cols + 2, far, np.int16), np.full((2, 3 * cols), far, np.int16)
+    far, room = np.int16(3 * (rows + cols)), 64 * ((cols + 63) // 64)
+    work, reach = np.full((rows, room), far, np.int16), min(reach, cols - 1)
+    line, lines = np.full(room + 2, far, np.int16), np.full((2, 3 * room), far, np.int16)
+    off, scale = (far, np.int16(-far)) if side else (np.int16(0), far)
     for i in range(rows):
-        row, here = out[i], mask[i]
+        row, here = work[i], mask[i]
         for j in range(cols):
-            row[j] = np.int16(0) if here[j] == side else far
+            row[j] = np.int16(off + scale * np.int16(here[j]))
         _step_row(line, row)
-        line[1 : cols + 1] = row
     line[:] = far
     for i in range(rows - 1, -1, -1):
-        _step_row(line, out[i])
-        line[1 : cols + 1] = out[i]
-        _spread_row(out[i], reach, lines)
+        _step_row(line, work[i])
+        _spread_row(work[i], reach, lines)
+        _copy_row(work[i], out[i])
 
 
 @kernel
-def chamfer(
-    mask: NDArray[np.bool_],  # (R, C)
-    reach: int,  # of `_distance`
-    inward: NDArray[np.int16],  # (R, C) scratch
-    out: NDArray[np.int16],  # (R, C) thirds of a pixel: inside above 0, outside below
-) -> None:
-    """Distance to the other side of the outline, counted 3 a side step and 4 a diagonal one."""
-    _distance(mask, False, reach, inward)
-    _distance(mask, True, reach, out)
-    out[:] = inward - out
-
-
-@kernel
-def band_median(
+def band_medians(
     contrast: NDArray[np.float32],  # (R, C)
-    away: NDArray[np.int16],  # (R, C)
-    low: int,
-    high: int,
-    work: NDArray[np.float32],  # (R * C,) or more, scratch
-) -> float:
-    """Median contrast of the pixels with low <= away <= high; NaN if there are none."""
-    count = 0
+    inward: NDArray[np.int16],  # (R, C) distance to the other side, 0 there
+    outward: NDArray[np.int16],  # (R, C) the same outside
+    near: int,
+    far: int,
+    inside: NDArray[np.float32],  # (R * C,) or more, scratch
+    outside: NDArray[np.float32],  # (R * C,) or more, scratch
+) -> tuple[float, float]:
+    """Median contrast so far inside, and so far outside; NaN if there is none."""
+    inner = outer = 0
     for i in range(contrast.shape[0]):
         for j in range(contrast.shape[1]):
-            if low <= away[i, j] <= high and contrast[i, j] > np.float32(-1.0):
-                work[count] = contrast[i, j]
-                count += 1
-    return float(np.median(work[:count])) if count > 0 else np.nan
+            one, two = inward[i, j], outward[i, j]
+            if not near <= one + two <= far or contrast[i, j] <= np.float32(-1.0):
+                continue
+            if one > 0:
+                inside[inner] = contrast[i, j]
+                inner += 1
+            else:
+                outside[outer] = contrast[i, j]
+                outer += 1
+    middle = float(np.median(inside[:inner])) if inner > 0 else np.nan
+    return middle, float(np.median(outside[:outer])) if outer > 0 else np.nan
 
 
 @kernel
@@ -180,11 +185,8 @@ def _find_runs(
 
 
 @kernel
-def _keep_largest(
-    mask: NDArray[np.bool_],  # (R, C), changed
-    runs: NDArray[np.int32],  # (R * C, 5) or more, scratch
-) -> None:
-    """Leave the largest 4-connected part of a mask."""
+def _keep_largest(mask: NDArray[np.bool_], runs: NDArray[np.int32]) -> None:
+    """Leave the largest 4-connected part of a mask (R, C); runs (R * C, 5) are scratch."""
     count, best = _find_runs(mask, runs), 0
     for k in range(count):
         # A parent comes first, so that its own is the part's first run already.
@@ -246,17 +248,16 @@ def _lift(
     steps: int,
 ) -> int:
     """Level, or a higher one: clear of skin, or a share of the greatest mean of 3 x 3 pixels."""
-    most = 0.0
-    for i in range(1, join.shape[0] - 1):
-        for j in range(1, join.shape[1] - 1):
-            if join[i, j] < level:
-                continue
-            total = 0.0
-            for r in range(i - 1, i + 2):
-                for s in range(j - 1, j + 2):
-                    total += contrast[r, s]
-            most = max(most, total / 9.0)
-    return max(level, int(min(_OF_PEAK * most, clear) * steps + 0.5))
+    rows, cols, ninth = join.shape[0], join.shape[1], np.float32(1.0 / 9.0)
+    down, most = np.empty(cols, np.float32), np.zeros(cols, np.float32)
+    for i in range(1, rows - 1):
+        above, here, below, reached = contrast[i - 1], contrast[i], contrast[i + 1], join[i]
+        for j in range(cols):
+            down[j] = above[j] + here[j] + below[j]
+        for j in range(1, cols - 1):
+            mean = (down[j - 1] + down[j] + down[j + 1]) * ninth
+            most[j] = mean if (reached[j] >= level) & (mean > most[j]) else most[j]
+    return max(level, int(min(_OF_PEAK * most.max(), clear) * steps + 0.5))
 
 
 # The threshold starts where it is clear of skin, and moves to midway between the medians inside and
@@ -274,7 +275,7 @@ def settle(
 ) -> None:
     """Move the level of each region to the middle of its edge."""
     size = contrast.shape[1]
-    stack, work = np.empty((size * size, 2), np.int32), np.empty(size * size, np.float32)
+    stack, work = np.empty((size * size, 2), np.int32), np.empty((2, size * size), np.float32)
     window = np.empty(4, np.int64)
     for n in range(contrast.shape[0]):
         out_lowest[n], out_outer[n] = max(int(_LOWEST * level[n]), 1), 0.0
@@ -285,16 +286,18 @@ def settle(
         top, bottom, left, right = window
         field = contrast[n, top:bottom, left:right].copy()
         level_of = join[n, top:bottom, left:right].copy()
-        mask, away = np.empty(field.shape, np.bool_), np.empty(field.shape, np.int16)
-        inward, outer = np.empty(field.shape, np.int16), 0.0
+        mask, outer, reach = np.empty(field.shape, np.bool_), 0.0, _BAND_FAR // 3 + 1
+        inward, outward = np.empty(field.shape, np.int16), np.empty(field.shape, np.int16)
         # The topmost level may lie below a core's contrast; above it there is no region.
         highest = int(level_of.max())
         level[n] = min(_lift(field, level_of, level[n], clear[n], steps), highest)
         for _ in range(2):
             fill(level_of, level[n], stack, mask)
-            chamfer(mask, _BAND_FAR // 3 + 1, inward, away)
-            inner = band_median(field, away, _BAND_NEAR, _BAND_FAR, work)
-            outer = band_median(field, away, -_BAND_FAR, -_BAND_NEAR, work)
+            _distance(mask, False, reach, inward)
+            _distance(mask, True, reach, outward)
+            inner, outer = band_medians(
+                field, inward, outward, _BAND_NEAR, _BAND_FAR, work[0], work[1]
+            )
             half, before = 0.5 * (inner + outer) * steps, level[n]
             if half != half:
                 break
@@ -308,12 +311,8 @@ def settle(
 
 # The outline runs half a pixel before the first pixel of the other side.
 @kernel
-def _to_mm(
-    beyond: NDArray[np.int16],  # (M, M) thirds of a pixel, outside above 0
-    step_mm: float,
-    out: NDArray[np.float32],  # (M, M) inside above 0
-) -> None:
-    """Lengths from thirds of a pixel."""
+def _to_mm(beyond: NDArray[np.int16], step_mm: float, out: NDArray[np.float32]) -> None:
+    """Lengths (M, M), inside above 0, from thirds of a pixel, outside above 0."""
     third, half = np.float32(step_mm / 3.0), np.float32(0.5 * step_mm)
     for i in range(beyond.shape[0]):
         for j in range(beyond.shape[1]):

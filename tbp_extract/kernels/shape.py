@@ -155,6 +155,30 @@ def _is_seen(clear: NDArray[np.bool_], row: int, col: int) -> bool:
     return True
 
 
+# Point by point over all directions, which lie along memory: so it runs in vector registers.
+@kernel
+def _span(
+    place: NDArray[np.float64],  # (K, 2)
+    taken: NDArray[np.bool_],  # (K,) points that count
+    direction: NDArray[np.float64],  # (2, A) unit steps down, right
+    low: NDArray[np.float64],  # (A,) scratch
+    high: NDArray[np.float64],  # (A,) scratch
+    out: NDArray[np.float64],  # (A,) added to: half of the distance between two parallel lines
+) -> None:
+    """Measure a set of points between parallel lines in each direction."""
+    low[:], high[:] = np.inf, -np.inf
+    down, right = direction[0], direction[1]
+    for k in range(place.shape[0]):
+        if taken[k]:
+            row, col = place[k, 0], place[k, 1]
+            for a in range(low.shape[0]):
+                way = row * down[a] + col * right[a]
+                low[a] = way if way < low[a] else low[a]
+                high[a] = way if way > high[a] else high[a]
+    for a in range(low.shape[0]):
+        out[a] += 0.5 * (high[a] - low[a])
+
+
 # Where two neighbours lie on different sides of the outline, it crosses between them at the place
 # where the share interpolates to one half. Where hair or glare lies on the outline it is a guess,
 # mostly too far out: with those places a region comes out too wide, without them too narrow, so
@@ -164,13 +188,13 @@ def widths(
     mask: NDArray[np.bool_],  # (N, M, M)
     share: NDArray[np.float32],  # (N, M, M)
     clear: NDArray[np.bool_],  # (N, M, M) False where skin is hidden
-    direction: NDArray[np.float64],  # (A, 2) unit steps down and right
+    direction: NDArray[np.float64],  # (2, A) unit steps down, right
     out_px: NDArray[np.float64],  # (N, A) NaN where there is no region
 ) -> None:
     """Distance between the parallel lines that hold a region, in each direction."""
-    size, n_ways = mask.shape[1], direction.shape[0]
+    size, n_ways = mask.shape[1], direction.shape[1]
     place, seen = np.empty((4 * size * size, 2)), np.empty(4 * size * size, np.bool_)
-    box = np.empty(4, np.int64)
+    box, low, high = np.empty(4, np.int64), np.empty(n_ways), np.empty(n_ways)
     for n in range(mask.shape[0]):
         # Pixels of the mask are at least half inside.
         _bounds(share[n], 1, box)
@@ -187,15 +211,15 @@ def widths(
                     seen[count] = _is_seen(clear[n], i, j)
                     known += seen[count]
                     count += 1
-        for a in range(n_ways):
-            low, high, seen_low, seen_high = np.inf, -np.inf, np.inf, -np.inf
-            for k in range(count):
-                way = place[k, 0] * direction[a, 0] + place[k, 1] * direction[a, 1]
-                low, high = min(low, way), max(high, way)
-                if seen[k] or 4 * known < 3 * count:
-                    seen_low, seen_high = min(seen_low, way), max(seen_high, way)
-            width = 0.5 * (high - low + seen_high - seen_low)
-            out_px[n, a] = width if count > 0 else np.nan
+        if 4 * known < 3 * count:
+            seen[:count], known = True, count
+        out_px[n] = 0.0 if count > 0 else np.nan
+        _span(place[:count], seen, direction, low, high, out_px[n])
+        if known == count:
+            out_px[n] *= 2.0
+            continue
+        seen[:count] = True
+        _span(place[:count], seen, direction, low, high, out_px[n])
 
 
 # Places lie on rings, as many on each: a mirror whose axis is a multiple of half their distance

@@ -18,7 +18,7 @@ from tbp_extract.types import Candidates, CandidateSource, CropBatch, LesionTabl
 
 __all__ = ["add_context", "first_known", "measure_lesions"]
 
-_TOGETHER = 16
+_TOGETHER = 12
 
 
 def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
@@ -62,7 +62,8 @@ def _position(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
 
 
 def _lesion(batch: CropBatch) -> dict[str, NDArray[Any]]:
-    # A few at a time: all that is made on the way stays in the cache.
+    # A few at a time: what is made on the way is small enough to stay with the process. Twice as
+    # much would be given back to the system and asked for anew, page by page, for every few.
     parts = [_measure(_rows(batch, k, k + _TOGETHER)) for k in range(0, len(batch), _TOGETHER)]
     parts = parts or [_measure(batch)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

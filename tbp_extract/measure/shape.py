@@ -72,7 +72,8 @@ def measure_shape(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     moment, outline_px = outlines.moment, np.empty(n)
     shape.outline_length(outlines.mask, outlines.share, outline_px)
     width = np.empty((n, round(180.0 / _WIDTH_STEP_DEG)))
-    shape.widths(outlines.mask, outlines.share, outlines.clear, _directions(_WIDTH_STEP_DEG), width)
+    ways = np.ascontiguousarray(_directions(_WIDTH_STEP_DEG).T)
+    shape.widths(outlines.mask, outlines.share, outlines.clear, ways, width)
     length = np.sqrt(outlines.stretch2) * outlines.step_mm
     area = moment[:, 0] * length**2
     perimeter = CHAIN * (outline_px - 2.0 * np.pi * CHAIN_INSET_PX) * length

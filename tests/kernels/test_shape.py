@@ -74,7 +74,7 @@ def test_widths_of_an_ellipse_follow_the_formula() -> None:
     share = soft_ellipse(30.0, 18.0, 30.0)[None]
     ways = directions(6.0)
     out = np.empty((1, len(ways)))
-    shape.widths(share >= 0.5, share, np.ones(share.shape, np.bool_), ways, out)
+    shape.widths(share >= 0.5, share, np.ones(share.shape, np.bool_), ways.T.copy(), out)
     turn = np.arctan2(ways[:, 0], ways[:, 1]) - np.radians(30.0)
     expected = np.hypot(30.0 * np.cos(turn), 18.0 * np.sin(turn))
     # Interpolated crossings of a curved outline: a tenth of a pixel on either side.
@@ -85,10 +85,10 @@ def test_a_hidden_bump_counts_by_half() -> None:
     share = soft_ellipse(30.0, 30.0, 0.0)
     share[29:32, 46:50] = 1.0
     clear, out = np.ones((1, 61, 61), np.bool_), np.empty((1, 2))
-    shape.widths(share[None] >= 0.5, share[None], clear, directions(90.0), out)
+    shape.widths(share[None] >= 0.5, share[None], clear, directions(90.0).T.copy(), out)
     assert out[0, 0] == pytest.approx(34.2, abs=0.6)
     clear[0, 28:33, 45:51] = False
-    shape.widths(share[None] >= 0.5, share[None], clear, directions(90.0), out)
+    shape.widths(share[None] >= 0.5, share[None], clear, directions(90.0).T.copy(), out)
     assert out[0, 0] == pytest.approx(32.1, abs=0.6)
     assert out[0, 1] == pytest.approx(30.0, abs=0.3)
 
@@ -133,7 +133,7 @@ def test_an_image_without_region_has_no_values() -> None:
     empty, moment = np.zeros((1, 9, 9), np.float32), np.empty((1, 6))
     width, length = np.empty((1, 2)), np.empty(1)
     shape.moments(empty, moment)
-    shape.widths(empty > 0, empty, empty == 0, directions(90.0), width)
+    shape.widths(empty > 0, empty, empty == 0, directions(90.0).T.copy(), width)
     shape.outline_length(empty > 0, empty, length)
     assert moment[0, 0] == 0.0
     assert np.isnan(np.concatenate((moment[0, 1:], width[0], length))).all()
