@@ -169,6 +169,20 @@ def _add_lines(
 
 
 @kernel
+def _invert(
+    light: NDArray[np.int16],  # (P, P), changed
+    covered: NDArray[np.bool_],  # (M, M)
+) -> None:
+    """Make light dark; what is not covered stays the darkest, beside which nothing falls."""
+    size = covered.shape[0]
+    light[:] = -light
+    for i in range(size):
+        line = light[i + _PAD, _PAD : _PAD + size]
+        for j in range(size):
+            line[j] = line[j] if covered[i, j] else np.int16(-8000)
+
+
+@kernel
 def find_lines(
     lab: NDArray[np.float32],  # (N, 3, M, M), of which only L* counts
     depth: float,  # least fall, as a share of the crop's median L* + 16
@@ -196,7 +210,7 @@ def find_lines(
         shade = middle + 1024.0
         for sign in range(2):
             if sign == 1:
-                light[:] = -light
+                _invert(light, covered[n])
             _falls(light.ravel(), across, fall.ravel())
             scatter = max(-_quantile(fall, 0.25, bins) / shade, 0.0)
             out_scatter[n] = out_scatter[n] if sign else scatter

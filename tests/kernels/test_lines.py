@@ -22,13 +22,13 @@ def scene(seed: int, middle: float = 60.0) -> NDArray[np.float32]:
 
 
 def found(
-    *images: NDArray[np.float32],
+    *images: NDArray[np.float32], covered: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
     light = np.stack(images)
     lab = np.stack((light, 0 * light, 0 * light), axis=1)
     steps = STEPS[..., 0] * (light.shape[1] + 16) + STEPS[..., 1]
     out, count, scatter = np.empty(light.shape, np.bool_), np.empty(len(lab), np.int64), np.empty(2)
-    seen = np.ones(light.shape, np.bool_)
+    seen = np.ones(light.shape, np.bool_) if covered is None else covered[None]
     lines.find_lines(lab, *LIMITS, seen, steps, steps, LEAST, out, count, scatter)
     return out, count, scatter
 
@@ -64,6 +64,13 @@ def test_the_gap_between_two_dark_hairs_is_no_light_one() -> None:
     out = found(light)[0][0]
     assert out[:, [18, 22]].all()
     assert not out[:, 20].any()
+
+
+def test_the_edge_of_what_is_covered_is_no_hair() -> None:
+    light, covered = np.full((41, 41), 60.0, np.float32), np.ones((41, 41), np.bool_)
+    light[:, 20:22], light[:, 22:] = 64.0, 0.0
+    covered[:, 22:] = False
+    assert not found(light, covered=covered)[0].any()
 
 
 def test_holes_take_the_colour_beside_them_and_far_ones_stay() -> None:
