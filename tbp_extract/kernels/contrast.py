@@ -8,23 +8,33 @@ from numpy.typing import NDArray
 from tbp_extract.kernels import kernel
 
 
+# Skin's values fall into few bins: counted by turns in two, one count need not wait for the other.
 @kernel
-def _median(values: NDArray[np.float32], count: int, bins: NDArray[np.int32]) -> float:
+def _median(
+    values: NDArray[np.float32],  # (K,)
+    codes: NDArray[np.int32],  # (K,) or more, scratch
+    bins: NDArray[np.int32],  # (2, B) scratch
+) -> float:
     """Median of CIELAB values, interpolated in bins of 0.05 from -60 on."""
-    n_bins = bins.shape[0]
-    first = n_bins - 1
-    bins[:] = 0
+    count, n_bins, zero = values.shape[0], bins.shape[1], np.float32(0.0)
+    first, last = np.int32(n_bins - 1), np.float32(n_bins - 1)
     for k in range(count):
-        place = int((values[k] + np.float32(60.0)) * np.float32(20.0))
-        place = min(max(place, 0), n_bins - 1)
-        first = min(first, place)
-        bins[place] += 1
+        place = (values[k] + np.float32(60.0)) * np.float32(20.0)
+        codes[k] = np.int32(min(max(place, zero), last))
+        first = min(first, codes[k])
+    bins[:] = 0
+    for k in range(0, count - 1, 2):
+        bins[0, codes[k]] += 1
+        bins[1, codes[k + 1]] += 1
+    if count % 2 == 1:
+        bins[0, codes[count - 1]] += 1
     below = 0
     for b in range(first, n_bins):
-        if 2 * (below + bins[b]) >= count:
-            share: float = (0.5 * count - below) / bins[b]
+        here = bins[0, b] + bins[1, b]
+        if 2 * (below + here) >= count:
+            share: float = (0.5 * count - below) / here
             return (b + share) / 20.0 - 60.0
-        below += bins[b]
+        below += here
     return 0.0
 
 
@@ -63,7 +73,7 @@ def fit_skin(
     values = np.empty((3, size * size), np.float32)
     work = np.empty(size * size, np.float32)
     down, across = np.empty(size * size, np.float32), np.empty(size * size, np.float32)
-    bins = np.empty(2400, np.int32)
+    bins, codes = np.empty((2, 2400), np.int32), np.empty(size * size, np.int32)
     median, spread = np.empty(3), np.empty(3)
     moment, right = np.empty((3, 3)), np.empty((3, 3))
     for n in range(n_images):
@@ -84,10 +94,10 @@ def fit_skin(
             shift = np.float32(40.0) if c == 0 else np.float32(0.0)
             for k in range(count):
                 work[k] = values[c, k] - shift
-            median[c] = _median(work, count, bins) + shift
+            median[c] = _median(work[:count], codes, bins) + shift
             for k in range(count):
                 work[k] = abs(values[c, k] - np.float32(median[c]))
-            spread[c] = 1.4826 * _median(work, count, bins)
+            spread[c] = 1.4826 * _median(work[:count], codes, bins)
         moment[:], right[:] = 0.0, 0.0
         for k in range(count):
             near = True
@@ -120,7 +130,7 @@ def fit_skin(
             for k in range(count):
                 plane = middle + down[k] * slope + across[k] * tilt
                 work[k] = abs(values[c, k] - plane)
-            out_sd[n, c] = 1.4826 * _median(work, count, bins)
+            out_sd[n, c] = 1.4826 * _median(work[:count], codes, bins)
 
 
 # A box of 3 x 3 pixels is moved over the middle; the one whose mean differs most from skin, in

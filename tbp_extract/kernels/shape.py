@@ -93,8 +93,9 @@ def soften(
     size, box = mask.shape[1], np.empty(4, np.int64)
     for n in range(mask.shape[0]):
         for i in range(size):
+            line, own = out_share[n, i], mask[n, i]
             for j in range(size):
-                out_share[n, i, j] = mask[n, i, j]
+                line[j] = own[j]
         # The outline runs half a pixel outside of the mask.
         _bounds(out_share[n], 2, box)
         for i in range(box[0], box[1]):

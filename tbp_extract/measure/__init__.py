@@ -18,7 +18,7 @@ from tbp_extract.types import Candidates, CandidateSource, CropBatch, LesionTabl
 
 __all__ = ["add_context", "first_known", "measure_lesions"]
 
-_TOGETHER = 12
+_TOGETHER = 8
 
 
 def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:

@@ -83,9 +83,7 @@ def differs(find: Find, least: tuple[float, float]) -> NDArray[np.bool_]:
 def judge(batch: CropBatch, image: Image, find: Find) -> NDArray[np.object_]:
     """One word a lesion: the first that applies, worst first."""
     covered, hair, glare = (_near(pixels) for pixels in (image.covered, image.hair, image.glare))
-    little = np.array([np.count_nonzero(crop) for crop in batch.covered]) < 0.3 * (
-        batch.frames.size_px**2
-    )
+    little = _count(batch.covered) < 0.3 * batch.frames.size_px**2
     hidden = (hair + glare > HIDDEN_SHARE) | (find.skin_px < LEAST_SKIN_PX)
     tests = (
         (Delineation.UNCOVERED, (covered < 0.75) | little),
@@ -103,7 +101,7 @@ def judge(batch: CropBatch, image: Image, find: Find) -> NDArray[np.object_]:
 
 def _is_overgrown(image: Image) -> NDArray[np.bool_]:
     """(N,) whether hair grows too dense for an outline to be more than that of a gap."""
-    share = image.hair.mean(axis=(1, 2))
+    share = _count(image.hair) / image.hair.shape[1] ** 2
     dense = [
         (share > least) & (image.scatter > scatter)
         for least, scatter in zip(HAIR_SHARE, HAIR_SCATTER, strict=True)
@@ -117,5 +115,9 @@ def _near(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
     reach = min(int(NEAR_MM * RASTER_PX_PER_MM), size // 2)
     part = slice(size // 2 - reach, size // 2 + reach + 1)
     near = raster_mm(2 * reach + 1, 1.0 / RASTER_PX_PER_MM) < NEAR_MM
-    marked = (pixels[:, part, part] & near).sum(axis=(1, 2), dtype=np.float64)
-    return np.asarray(marked / near.sum(), np.float64)
+    return np.asarray(_count(pixels[:, part, part] & near) / near.sum(), np.float64)
+
+
+def _count(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(N,) marked pixels; over two axes at once NumPy takes twenty times as long."""
+    return np.array([np.count_nonzero(pixels) for pixels in marked], np.int64)
