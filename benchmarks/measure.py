@@ -66,7 +66,7 @@ def main() -> None:
     for tone in (Tone.LIGHT, Tone.TAN, Tone.DARK):
         for hair in (None, Hair()):
             name = f"{tone.value}, {'hair' if hair else 'bare'}"
-            found = measure(_drawn(options.lesions, tone, hair))
+            found = measure(drawn(options.lesions, tone, hair))
             result["drawn"][name] = describe(found)
             print(name, json.dumps(result["drawn"][name], indent=1), flush=True)
     photos = data_folder() / "lesion_patches"
@@ -77,7 +77,8 @@ def main() -> None:
     write_result("measure", result)
 
 
-def _drawn(lesions: int, tone: Tone, hair: Hair | None) -> PhantomOptions:
+def drawn(lesions: int, tone: Tone, hair: Hair | None) -> PhantomOptions:
+    """Options of a phantom arm with drawn lesions of 2 to 12 mm and nothing else on it."""
     return PhantomOptions(
         body="arm",
         faces=20_000,
