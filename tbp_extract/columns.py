@@ -163,7 +163,7 @@ _ISIC_TEST = (
     _number(
         "tbp_lv_color_std_mean",
         "CIELAB",
-        "Spread of colour over eight sectors of a ring, mean of rings; 0 for tiny or thin lesions",
+        "Spread of colour over eight sectors of a ring, mean over rings by pixels; 0 for tiny ones",
         range="0..200",
     ),
     _number("tbp_lv_deltaA", "CIELAB", "A - Aext", Origin.EXACT, range="-256..256"),
@@ -213,7 +213,12 @@ _ISIC_TEST = (
         "Spread of colour over eight sectors of a ring, maximum of rings; 0 for tiny or thin ones",
         range="0..200",
     ),
-    _number("tbp_lv_stdL", "CIELAB", "SD of L* 0.3 mm and more inside the outline", range="0..100"),
+    _number(
+        "tbp_lv_stdL",
+        "CIELAB",
+        "SD of L* inside the outline; pixels count from 0 at 0.3 mm below it to 1 at 0.6 mm",
+        range="0..100",
+    ),
     _number(
         "tbp_lv_stdLExt",
         "CIELAB",

@@ -93,23 +93,31 @@ def mean_distance(
     return total / places.shape[0] if places.shape[0] > 0 else np.nan
 
 
+# Pixels count by how far they lie below the rim: one that crosses its limit as the outline moves by
+# a hair's breadth does not make the value jump.
 @kernel
-def _keep_deep(
+def deep_spread(
+    lab: NDArray[np.float32],  # (3, P), of which only L* counts
     away_mm: NDArray[np.float32],  # (P,)
     places: NDArray[np.int32],  # (K,) pixels
-    depth_mm: np.float32,
+    depth_mm: float,  # so far below the outline a pixel begins to count; twice as far it does
     least_px: int,
-    out_deep: NDArray[np.int32],  # (K,) those deeper than that; all if they are too few
-) -> int:
-    """Choose the pixels that lie below the rim; how many there are."""
-    count = 0
+) -> float:
+    """Measure the scatter of lightness below the rim, of all if few lie there; NaN if none."""
+    count, weight, one, two, all_one, all_two = 0, 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(places.shape[0]):
-        out_deep[count] = places[k]
-        count += away_mm[np.uint64(places[k])] > depth_mm
+        place = np.uint64(places[k])
+        light, below = float(lab[0, place]), away_mm[place] / depth_mm - 1.0
+        share = min(max(below, 0.0), 1.0)
+        count += below > 0.0
+        weight += share
+        one += share * light
+        two += share * light * light
+        all_one += light
+        all_two += light * light
     if count < least_px:
-        count = places.shape[0]
-        out_deep[:count] = places
-    return count
+        weight, one, two = float(places.shape[0]), all_one, all_two
+    return math.sqrt(max(two / weight - (one / weight) ** 2, 0.0)) if weight > 0.0 else np.nan
 
 
 @kernel
@@ -125,7 +133,8 @@ def _sector(down: float, right: float) -> int:
 
 
 # Cells are rings of equal depth below the outline, cut into eight sectors around the centroid. What
-# differs between the cells of a ring is colour asymmetry, without the fall towards the edge.
+# differs between the cells of a ring is colour asymmetry, without the fall towards the edge. Cells
+# and rings weigh as many pixels as they have, so that one that is hardly there hardly matters.
 @kernel
 def ring_spread(
     lab: NDArray[np.float32],  # (3, P)
@@ -152,26 +161,27 @@ def ring_spread(
         cell[3] += 1.0
         for c in range(3):
             cell[c] += lab[c, place]
-    rings = 0
-    out[0] = out[1] = 0.0
+    weight = out[0] = out[1] = 0.0
     for ring in range(most):
-        count = variance = 0.0
-        for c in range(3):
-            count = one = two = 0.0
+        counted = pixels = variance = 0.0
+        for sector in range(8):
+            if cells[ring, sector, 3] >= least_px:
+                counted += 1.0
+                pixels += cells[ring, sector, 3]
+        for c in range(3 if counted >= 4.0 else 0):
+            one = two = 0.0
             for sector in range(8):
-                if cells[ring, sector, 3] >= least_px:
-                    value = cells[ring, sector, c] / cells[ring, sector, 3]
-                    count += 1.0
-                    one += value
-                    two += value * value
-            if count >= 4.0:
-                variance += max(two / count - (one / count) ** 2, 0.0) / 3.0
-        if count >= 4.0:
-            rings += 1
-            out[0] += math.sqrt(variance)
+                here = cells[ring, sector, 3]
+                if here >= least_px:
+                    one += cells[ring, sector, c] / pixels
+                    two += cells[ring, sector, c] ** 2 / here / pixels
+            variance += max(two - one**2, 0.0) / 3.0
+        if counted >= 4.0:
+            weight += pixels
+            out[0] += pixels * math.sqrt(variance)
             out[1] = max(out[1], math.sqrt(variance))
-    if rings > 0:
-        out[0] /= rings
+    if weight > 0.0:
+        out[0] /= weight
 
 
 @kernel
@@ -185,13 +195,13 @@ def compare(
     trim: float,
     depth_mm: float,  # what lies less deep is mixed with skin; the width of a ring
     least_px: NDArray[np.int64],  # (2,) in a side, in a cell
-    out_means: NDArray[np.float64],  # (N, 3, 4) of `colour_means`: inside, deep inside, around
-    out_spread: NDArray[np.float64],  # (N, 3) mean distance, mean and maximum of `ring_spread`
+    out_means: NDArray[np.float64],  # (N, 2, 4) of `colour_means`: inside, around
+    out_spread: NDArray[np.float64],  # (N, 4) `mean_distance`, `deep_spread`, both of `ring_spread`
     out_px: NDArray[np.int64],  # (N, 2) pixels inside and around
 ) -> None:
     """Compare the colours of each region with those around it, crop after crop in one scratch."""
     size, cells = mask.shape[1], np.empty((64, 8, 4))
-    lists, side = np.empty((3, size * size + 1), np.int32), np.empty(size, np.int8)
+    lists, side = np.empty((2, size * size + 1), np.int32), np.empty(size, np.int8)
     for n in range(mask.shape[0]):
         colours, away = lab[n].reshape(3, size * size), away_mm[n].reshape(-1)
         choose_sides(
@@ -199,12 +209,11 @@ def compare(
             *(lists[0], lists[1], out_px[n]),
         )
         inside, around = lists[0, : out_px[n, 0]], lists[1, : out_px[n, 1]]
-        deep = _keep_deep(away, inside, np.float32(depth_mm), least_px[0], lists[2])
         colour_means(colours, inside, np.inf, out_means[n, 0])
-        colour_means(colours, lists[2, :deep], np.inf, out_means[n, 1])
-        colour_means(colours, around, trim, out_means[n, 2])
-        out_spread[n, 0] = mean_distance(colours, inside, out_means[n, 2, 0], out_means[n, 2, 2])
+        colour_means(colours, around, trim, out_means[n, 1])
+        out_spread[n, 0] = mean_distance(colours, inside, out_means[n, 1, 0], out_means[n, 1, 2])
+        out_spread[n, 1] = deep_spread(colours, away, inside, depth_mm, least_px[0])
         ring_spread(
             *(colours, away, inside, size, middle[n], depth_mm, least_px[1], cells),
-            out_spread[n, 1:],
+            out_spread[n, 2:],
         )

@@ -51,18 +51,19 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
     whose L* lies within 2.5 standard deviations of all of them.
 
     - C, H: hypot(A, B), atan2(B, A) in degrees; delta: inside minus around.
-    - ``stdL``: standard deviation of L* more than 0.3 mm below the outline, where the rim's own
-      fall ends; of all inside where less than 12 pixels lie there. ``stdLExt``: around.
+    - ``stdL``: standard deviation of L* below the rim's own fall: pixels count from nothing 0.3 mm
+      below the outline to whole at 0.6 mm; of all inside where less than 12 pixels lie there.
+      ``stdLExt``: around.
     - ``deltaLB``: mean over pixels inside of hypot(L - Lext, B - Bext).
     - ``deltaLBnorm``: 56.1 deltaLB / (Lext + 20), ours; within 5 % of the vendor's.
     - ``color_std_mean``, ``radial_color_std_max``: spread of mean colour over eight sectors of
-      rings of 0.3 mm, from 0.3 mm below the outline on: mean and maximum over the rings. Ours; 0
-      for lesions too small or thin to have a ring.
+      rings of 0.3 mm, from 0.3 mm below the outline on, sectors weighed by their pixels: mean, so
+      weighed too, and maximum over the rings. Ours; 0 for lesions too small or thin to have a ring.
     - ``norm_color``: 5 clip(color_std_mean/3.403, 0, 1)
       + 5 clip(radial_color_std_max/3.272, 0, 1).
     """
     n = len(outlines)
-    means, spread, px = np.empty((n, 3, 4)), np.empty((n, 3)), np.empty((n, 2), np.int64)
+    means, spread, px = np.empty((n, 2, 4)), np.empty((n, 4)), np.empty((n, 2), np.int64)
     colour.compare(
         outlines.lab,
         outlines.mask,
@@ -77,7 +78,7 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
         spread,
         px,
     )
-    own, deep, skin = means[:, 0], means[:, 1], means[:, 2]
+    own, skin = means[:, 0], means[:, 1]
     known, contrast = outlines.is_coloured & (px[:, 1] >= LEAST_PX), spread[:, 0]
     columns = {
         **_means(own, ""),
@@ -87,9 +88,9 @@ def measure_colour(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
         "tbp_lv_deltaB": own[:, 2] - skin[:, 2],
         "tbp_lv_deltaLB": contrast,
         "tbp_lv_deltaLBnorm": NORM_SCALE * contrast / (skin[:, 0] + NORM_OFFSET),
-        "tbp_lv_stdL": deep[:, 3],
+        "tbp_lv_stdL": spread[:, 1],
         "tbp_lv_stdLExt": skin[:, 3],
-        **_spread(spread[:, 1], spread[:, 2], outlines.is_sized),
+        **_spread(spread[:, 2], spread[:, 3], outlines.is_sized),
     }
     return {name: np.where(known, values, np.nan) for name, values in columns.items()}
 

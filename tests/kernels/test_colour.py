@@ -70,10 +70,21 @@ def test_spread_is_that_among_the_sectors_of_a_ring(middle: tuple[float, float])
         assert out[1] > out[0] > 0.0
 
 
+def test_spread_below_the_rim_is_that_of_weighed_pixels() -> None:
+    lab, chosen, away = scene(3)
+    colours, places = planar(lab).reshape(3, -1), np.flatnonzero(chosen).astype(np.int32)
+    for off in (0.0, 1.1):
+        lifted = (away - off).astype(np.float32)
+        found = colour.deep_spread(colours, lifted.reshape(-1), places, 0.3, 12)
+        expected = naive.deep_spread(lab, chosen, lifted, 0.3, 12)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert np.isnan(colour.deep_spread(colours, away.reshape(-1), places[:0], 0.3, 12))
+
+
 def test_a_region_is_compared_with_its_surroundings() -> None:
     lab, clear, away = scene(2)
     masks, clears = np.stack((away > 0.0, away > 1.3)), np.stack((clear, clear))
-    means, spread, px = np.empty((2, 3, 4)), np.empty((2, 3)), np.empty((2, 2), np.int64)
+    means, spread, px = np.empty((2, 2, 4)), np.empty((2, 4)), np.empty((2, 2), np.int64)
     middle = np.full((2, 2), 15.2)
     reach, least = np.array((0.2, 0.5), np.float32), np.array((12, 3))
     colour.compare(
@@ -81,17 +92,17 @@ def test_a_region_is_compared_with_its_surroundings() -> None:
         middle, reach, 2.5, 0.3, least, means, spread, px,
     )  # fmt: skip
     for n, off in enumerate((0.0, 1.3)):
-        inside, around = naive.choose_sides(
-            masks[n], clear, (away - off).astype(np.float32), 0.2, 0.5, 12
-        )
-        deep = inside & (away - off > 0.3)
-        # The second has too few pixels below its rim.
-        deep = deep if n == 0 else inside
-        for k, (chosen, trim) in enumerate(((inside, np.inf), (deep, np.inf), (around, 2.5))):
+        lifted = (away - off).astype(np.float32)
+        inside, around = naive.choose_sides(masks[n], clear, lifted, 0.2, 0.5, 12)
+        for k, (chosen, trim) in enumerate(((inside, np.inf), (around, 2.5))):
             expected = naive.colour_means(lab, chosen, trim)
             np.testing.assert_allclose(means[n, k], expected, rtol=1e-6)
-        light, yellow = means[n, 2, 0], means[n, 2, 2]
-        expected_away = naive.mean_distance(lab, inside, light, yellow)
-        np.testing.assert_allclose(spread[n, 0], expected_away, rtol=1e-6)
+        light, yellow = means[n, 1, 0], means[n, 1, 2]
+        expected_spread = (
+            naive.mean_distance(lab, inside, light, yellow),
+            naive.deep_spread(lab, inside, lifted, 0.3, 12),
+            *naive.ring_spread(lab, inside, lifted, middle[n], 0.3, 3),
+        )
+        np.testing.assert_allclose(spread[n], expected_spread, rtol=1e-6)
         assert px[n].tolist() == [inside.sum(), around.sum()]
-    assert spread[0, 2] > spread[1, 2] == 0.0
+    assert spread[0, 3] > spread[1, 3] == 0.0

@@ -52,12 +52,30 @@ def ring_spread(
     row, col = np.indices(chosen.shape)
     turn = np.arctan2(row - middle[0], col - middle[1])
     sector = np.minimum(((turn + np.pi) / (np.pi / 4)).astype(int), 7)
-    found = []
+    found, weight = [], []
     for k in range(max(ring.max() + 1, 0)):
         cells = [chosen & (ring == k) & (sector == s) for s in range(8)]
-        means = [
-            lab[cell].astype(np.float64).mean(axis=0) for cell in cells if cell.sum() >= least_px
-        ]
-        if len(means) >= 4:
-            found.append(np.sqrt(np.var(means, axis=0).mean()))
-    return (float(np.mean(found)), float(np.max(found))) if found else (0.0, 0.0)
+        cells = [cell for cell in cells if cell.sum() >= least_px]
+        if len(cells) >= 4:
+            count = [cell.sum() for cell in cells]
+            means = np.array([lab[cell].astype(np.float64).mean(axis=0) for cell in cells])
+            middle = np.average(means, axis=0, weights=count)
+            found.append(np.sqrt(np.average((means - middle) ** 2, axis=0, weights=count).mean()))
+            weight.append(sum(count))
+    return (float(np.average(found, weights=weight)), float(np.max(found))) if found else (0.0, 0.0)
+
+
+def deep_spread(
+    lab: NDArray[np.float32],
+    chosen: NDArray[np.bool_],
+    away_mm: NDArray[np.float32],
+    depth_mm: float,
+    least_px: int,
+) -> float:
+    """Spread of L* below the rim, one image."""
+    light = lab[chosen][:, 0].astype(np.float64)
+    weight = np.clip(away_mm[chosen].astype(np.float64) / depth_mm - 1.0, 0.0, 1.0)
+    if (weight > 0.0).sum() < least_px:
+        weight[:] = 1.0
+    middle = np.average(light, weights=weight)
+    return float(np.sqrt(np.average((light - middle) ** 2, weights=weight)))
