@@ -83,7 +83,7 @@ def find_rims(
     """
     grain = np.empty(len(field))
     contrast.grain(field, skin, grain)
-    grain = np.nan_to_num(grain, nan=1.0)
+    grain[np.isnan(grain)] = 1.0
     even = _share_left(grain, GRAIN)
     free = even * _share_left(hidden, HIDDEN)
     foot = np.stack(
@@ -111,7 +111,8 @@ def blur_px(source_px: float) -> float:
 
 def _share_left(value: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
     """1 up to the first limit, 0 from the second one on."""
-    return np.clip((limits[1] - value) / (limits[1] - limits[0]), 0.0, 1.0)
+    left = (limits[1] - value) / (limits[1] - limits[0])
+    return np.asarray(np.minimum(np.maximum(left, 0.0), 1.0))
 
 
 def _between(ends: tuple[float, float], share: NDArray[np.float64]) -> NDArray[np.float64]:

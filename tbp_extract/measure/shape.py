@@ -1,5 +1,6 @@
 """Sizes and shapes of delineated lesions."""
 
+import functools
 from typing import Final
 
 import numpy as np
@@ -126,12 +127,15 @@ def _best_axis_deg(mirrored: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(best * _ANGLE_STEP_DEG)
 
 
+@functools.cache
 def _directions(
     step_deg: float, end_deg: float = 180.0, start_deg: float = 0.0
 ) -> NDArray[np.float64]:
     """List unit vectors in even steps, (A, 2) down and right; at 0 degrees they point right."""
     angle = np.radians(np.arange(start_deg, end_deg, step_deg))
-    return np.stack((np.sin(angle), np.cos(angle)), axis=1)
+    out = np.stack((np.sin(angle), np.cos(angle)), axis=1)
+    out.flags.writeable = False
+    return out
 
 
 def _ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
