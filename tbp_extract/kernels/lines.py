@@ -223,62 +223,91 @@ def find_lines(
             out_px[n] += _add_lines(marks, covered[n], out[n])
 
 
-# Holes are narrow: what is known within reach, weighted by inverse squared distance, fills them.
+@kernel
+def _mix_around(
+    four: NDArray[np.float32],  # (M + 2 R, M + 2 R, 4) colours and share, 0 where not known
+    row: int,
+    col: int,
+    weight: NDArray[np.float32],  # (2 R + 1, 2 R + 1)
+    out: NDArray[np.float32],  # (4,) colours, and the sum of weights; 0 if nothing is known
+) -> None:
+    """Weighted mean of what is known around a pixel."""
+    one = two = three = total = np.float32(0.0)
+    for r in range(weight.shape[0]):
+        for c in range(weight.shape[0]):
+            w, beside = weight[r, c], four[row + r, col + c]
+            one += w * beside[0]
+            two += w * beside[1]
+            three += w * beside[2]
+            total += w * beside[3]
+    out[:] = 0.0
+    if total > np.float32(0.0):
+        out[0], out[1], out[2], out[3] = one / total, two / total, three / total, total
+
+
 # Colours lie in vectors of four with room around them, 0 where nothing is known, so that no
-# neighbour need be asked whether it counts.
+# neighbour need be asked whether it counts. What a round has filled is known to the next one.
 @kernel
 def _fill_image(
-    known: NDArray[np.bool_],  # (M, M)
-    wanted: NDArray[np.bool_],  # (M, M)
+    known: NDArray[np.bool_],  # (M, M), changed
+    covered: NDArray[np.bool_],  # (M, M)
+    rounds: int,
     weight: NDArray[np.float32],  # (2 R + 1, 2 R + 1)
     four: NDArray[np.float32],  # (M + 2 R, M + 2 R, 4) scratch, 0 around the image
-    values: NDArray[np.float32],  # (3, M, M), changed where wanted
-    out_filled: NDArray[np.bool_],  # (M, M)
+    places: NDArray[np.int32],  # (M * M, 2) scratch
+    found: NDArray[np.float32],  # (M * M, 4) scratch
+    values: NDArray[np.float32],  # (3, M, M), changed where not known
 ) -> None:
     """Fill pixels of one image."""
-    size, across = known.shape[0], weight.shape[0]
-    reach, zero = across // 2, np.float32(0.0)
+    size, reach, count = known.shape[0], weight.shape[0] // 2, 0
     for i in range(size):
         for j in range(size):
-            share = np.float32(1.0) if known[i, j] else zero
-            here = four[i + reach, j + reach]
+            if covered[i, j] and not known[i, j]:
+                places[count, 0], places[count, 1] = i, j
+                count += 1
+    if count == 0:
+        return
+    for i in range(size):
+        for j in range(size):
+            share, here = np.float32(known[i, j]), four[i + reach, j + reach]
             here[0], here[1] = values[0, i, j] * share, values[1, i, j] * share
             here[2], here[3] = values[2, i, j] * share, share
-    for i in range(size):
-        for j in range(size):
-            if not wanted[i, j]:
-                continue
-            one = two = three = total = zero
-            for r in range(across):
-                for c in range(across):
-                    w, beside = weight[r, c], four[i + r, j + c]
-                    one += w * beside[0]
-                    two += w * beside[1]
-                    three += w * beside[2]
-                    total += w * beside[3]
-            if total > zero:
-                values[0, i, j], values[1, i, j] = one / total, two / total
-                values[2, i, j] = three / total
-                out_filled[i, j] = True
+    for _ in range(rounds):
+        for k in range(count):
+            _mix_around(four, places[k, 0], places[k, 1], weight, found[k])
+        left = 0
+        for k in range(count):
+            i, j = places[k, 0], places[k, 1]
+            if found[k, 3] > np.float32(0.0):
+                known[i, j], found[k, 3] = True, 1.0
+                values[0, i, j], values[1, i, j] = found[k, 0], found[k, 1]
+                values[2, i, j] = found[k, 2]
+                four[i + reach, j + reach, :] = found[k]
+            else:
+                places[left, 0], places[left, 1] = i, j
+                left += 1
+        if left in (0, count):
+            return
+        count = left
 
 
+# Holes are narrow: what is known within reach, weighted by inverse squared distance, fills them.
 @kernel
 def fill_holes(
-    known: NDArray[np.bool_],  # (N, M, M)
-    wanted: NDArray[np.bool_],  # (N, M, M) pixels to be filled; none of them known
+    known: NDArray[np.bool_],  # (N, M, M) changed: filled pixels are known
+    covered: NDArray[np.bool_],  # (N, M, M) pixels to be filled where they are not known
     reach: int,
-    values: NDArray[np.float32],  # (N, 3, M, M), changed where wanted
-    out_filled: NDArray[np.bool_],  # (N, M, M) whether anything was in reach
+    rounds: int,
+    values: NDArray[np.float32],  # (N, 3, M, M), changed where filled
 ) -> None:
     """Fill pixels from known ones around them."""
-    room = known.shape[1] + 2 * reach
+    size = known.shape[1]
     weight = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
-    four = np.zeros((room, room, 4), np.float32)
+    four = np.zeros((size + 2 * reach, size + 2 * reach, 4), np.float32)
+    places, found = np.empty((size * size, 2), np.int32), np.empty((size * size, 4), np.float32)
     for r in range(-reach, reach + 1):
         for c in range(-reach, reach + 1):
             if r != 0 or c != 0:
                 weight[r + reach, c + reach] = 1.0 / (r * r + c * c) ** 2
     for n in range(known.shape[0]):
-        out_filled[n] = False
-        if wanted[n].any():
-            _fill_image(known[n], wanted[n], weight, four, values[n], out_filled[n])
+        _fill_image(known[n], covered[n], rounds, weight, four, places, found, values[n])

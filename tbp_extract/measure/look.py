@@ -111,7 +111,8 @@ def look(batch: CropBatch) -> Image:
         search.least, hair, hair_px, scatter,
     )  # fmt: skip
     clear = covered & ~hair & ~glare
-    usable = _fill(lab, clear, covered)
+    usable = clear.copy()
+    lines.fill_holes(usable, covered, round(HOLE_MM * RASTER_PX_PER_MM), FILL_ROUNDS, lab)
     coarse_lab = np.empty((n, 3, size // 2, size // 2), np.float32)
     coarse_usable = np.empty((n, size // 2, size // 2), np.bool_)
     regrid.halve(lab, usable, coarse_lab, coarse_usable)
@@ -137,21 +138,6 @@ def raster_mm(size: int, step_mm: float) -> NDArray[np.float64]:
     out = np.asarray(np.hypot(axis[:, None], axis[None, :]))
     out.flags.writeable = False
     return out
-
-
-def _fill(
-    lab: NDArray[np.float32], clear: NDArray[np.bool_], covered: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Fill what is hidden, changing the colours; all that is usable then."""
-    usable = clear.copy()
-    for _ in range(FILL_ROUNDS):
-        wanted = covered & ~usable
-        if not wanted.any():
-            break
-        filled = np.empty_like(clear)
-        lines.fill_holes(usable, wanted, round(HOLE_MM * RASTER_PX_PER_MM), lab, filled)
-        usable |= filled
-    return usable
 
 
 class _HairSearch(NamedTuple):

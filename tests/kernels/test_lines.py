@@ -79,9 +79,15 @@ def test_holes_take_the_colour_beside_them_and_far_ones_stay() -> None:
     known[0, :, 4] = False
     known[0, 8:, 6:] = False
     values[:, :, ~known[0]] = -50.0
-    filled = np.empty_like(known)
-    lines.fill_holes(known, ~known, 3, values, filled)
-    np.testing.assert_allclose(values[0, :, :, 4], 7.0, rtol=1e-6)
-    assert filled[0, :, 4].all()
-    assert not filled[0, 12, 12]
+    covered = np.ones_like(known)
+    covered[0, 2, 4] = False
+    lines.fill_holes(known, covered, 3, 1, values)
+    np.testing.assert_allclose(values[0, :, 3:, 4], 7.0, rtol=1e-6)
+    assert known[0, 3:, 4].all()
+    assert not known[0, 12, 12]
     assert values[0, 0, 12, 12] == -50.0
+    # From round to round the far ones come into reach; what is not covered stays as it is.
+    lines.fill_holes(known, covered, 3, 4, values)
+    np.testing.assert_array_equal(known, covered)
+    np.testing.assert_allclose(values[0, :, 12, 12], 7.0, rtol=1e-6)
+    assert values[0, 0, 2, 4] == -50.0
