@@ -33,8 +33,8 @@ def choose_sides(
         for j in range(size if some > 0 else 0):
             # Written always, kept where it belongs: no branch to guess.
             out_inside[inside] = out_around[around] = i * size + j
-            inside += side[j] & 1
-            around += side[j] >> 1
+            inside += int(side[j] & 1)
+            around += int(side[j] >> 1)
     if inside < least_px:
         inside = 0
         for i in range(size):
@@ -107,7 +107,7 @@ def deep_spread(
     count, weight, one, two, all_one, all_two = 0, 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(places.shape[0]):
         place = np.uint64(places[k])
-        light, below = float(lab[0, place]), away_mm[place] / depth_mm - 1.0
+        light, below = float(lab[0, place]), float(away_mm[place]) / depth_mm - 1.0
         share = min(max(below, 0.0), 1.0)
         count += below > 0.0
         weight += share

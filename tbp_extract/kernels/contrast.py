@@ -202,9 +202,9 @@ def core_contrast(
                 for j in range(every * b, size if b == cells - 1 else every * (b + 1)):
                     if usable[i, j]:
                         count += 1.0
-                        one += lab[0, i, j]
-                        two += lab[1, i, j]
-                        three += lab[2, i, j]
+                        one += float(lab[0, i, j])
+                        two += float(lab[1, i, j])
+                        three += float(lab[2, i, j])
                         down += i - half
                         right += j - half
     out[0], out[1], out[2] = one, two, three
