@@ -2,7 +2,7 @@
 
     python -m benchmarks.hair [--lesions 40]
 
-The drawn lesions of ``benchmarks.measure`` (2 to 12 mm) on phantoms of three skin tones, with 0 to
+The drawn lesions of ``benchmarks.measure`` (2 to 12 mm) on phantoms of three skin tones, with 4 to
 128 hairs a cm2, as long and thick as body hair; black on dark skin, dark brown on the others.
 """
 
@@ -16,7 +16,7 @@ from benchmarks.machine import machine_facts, write_result
 from benchmarks.measure import Measured, drawn, measure
 from tbp_extract.phantom import Hair, Tone
 
-PER_CM2 = (0.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+PER_CM2 = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 TONES = (Tone.LIGHT, Tone.TAN, Tone.DARK)
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     for tone in TONES:
         colour = (25, 18, 15) if tone is Tone.DARK else (58, 42, 34)
         for per_cm2 in PER_CM2:
-            hair = Hair(per_cm2=per_cm2, rgb=colour) if per_cm2 else None
+            hair = Hair(per_cm2=per_cm2, rgb=colour)
             row = _row(measure(drawn(options.lesions, tone, hair)))
             result[f"{tone.value}, {per_cm2:g} a cm2"] = row
             print(tone.value, per_cm2, row, flush=True)

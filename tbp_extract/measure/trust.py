@@ -20,11 +20,11 @@ NEAR_MM: Final = 2.0
 HIDDEN_SHARE: Final = 0.6
 """Where more of that is hidden nothing is measured."""
 
-HAIR_SHARE: Final = (0.25, 0.05)
-HAIR_SCATTER: Final = (2.0 / 88.0, 4.0 / 88.0)
-"""Nor where hair covers such a share of the crop and lightness scatters so much: an outline that
-is grown between hairs is one of the gaps. Of less hair more scatter is asked; the three genuine
-crops, two of them grainy, have 0.009 to 0.031 with less than 0.08 of hair."""
+HAIR_SCATTER: Final = (1.2 / 88.0, 2.0 / 88.0, 4.0 / 88.0)
+HAIR_SHARE: Final = (0.4, 0.25, 0.05)
+"""Nor where lightness scatters so much and hair covers such a share of the crop: an outline that
+is grown between hairs is one of the gaps. In between it is interpolated. The three genuine crops,
+two of them grainy, scatter by 0.009 to 0.031 with less than 0.08 of hair."""
 
 NO_CONTRAST: Final = (2.0, 1.2)
 FAINT_CONTRAST: Final = (4.0, 2.0)
@@ -102,11 +102,8 @@ def judge(batch: CropBatch, image: Image, find: Find) -> NDArray[np.object_]:
 def _is_overgrown(image: Image) -> NDArray[np.bool_]:
     """(N,) whether hair grows too dense for an outline to be more than that of a gap."""
     share = _count(image.hair) / image.hair.shape[1] ** 2
-    dense = [
-        (share > least) & (image.scatter > scatter)
-        for least, scatter in zip(HAIR_SHARE, HAIR_SCATTER, strict=True)
-    ]
-    return np.asarray(dense[0] | dense[1])
+    least = np.interp(image.scatter, HAIR_SCATTER, HAIR_SHARE)
+    return np.asarray((image.scatter > HAIR_SCATTER[0]) & (share > least))
 
 
 def _near(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:

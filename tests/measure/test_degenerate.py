@@ -79,6 +79,17 @@ def test_dense_hair_is_called_so_on_any_skin(tone: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("tone", TONES)
+def test_lesions_under_dense_fine_hair_are_not_measured(tone: str) -> None:
+    colour = (25, 18, 15) if tone == "dark" else (58, 42, 34)
+    for count in (90, 140):
+        crops = [
+            with_hair(crop(Spot(d), tone=tone), count=count, seed=7, width_px=0.4, rgb=colour)
+            for d in (3.0, 5.0)
+        ]
+        assert set(measured(batch_of(*crops))["tbp_ex_delineation"]) == {"hair"}
+
+
+@pytest.mark.parametrize("tone", TONES)
 def test_body_hair_is_no_dense_hair(tone: str) -> None:
     crops = [with_hair(crop(Spot(4.0), tone=tone), count=8, seed=seed) for seed in range(6)]
     assert set(measured(batch_of(*crops))["tbp_ex_delineation"]) == {"ok"}
