@@ -25,6 +25,7 @@ COLUMNS = (
     *("tbp_lv_area_perim_ratio", "tbp_lv_eccentricity", "tbp_lv_symm_2axis", "tbp_lv_norm_border"),
     *("tbp_lv_L", "tbp_lv_A", "tbp_lv_B", "tbp_lv_Lext", "tbp_lv_deltaL", "tbp_lv_deltaLB"),
     *("tbp_lv_deltaLBnorm", "tbp_lv_stdL", "tbp_lv_stdLExt", "tbp_lv_color_std_mean"),
+    *("tbp_lv_radial_color_std_max", "tbp_lv_norm_color"),
     *("tbp_ex_ita_deg", "tbp_ex_sharpness"),
 )
 GENTLE = 1.02
