@@ -37,7 +37,7 @@ from tbp_extract.crop import extract_crops, frame_crops
 from tbp_extract.detect import Found, without_small
 from tbp_extract.detect.blob import Blob
 from tbp_extract.detect.blob.find import describe_spots
-from tbp_extract.detect.blob.judge import load_forest, score_spots
+from tbp_extract.detect.blob.judge import load_forest
 from tbp_extract.geometry import build_surface, point_positions
 from tbp_extract.measure.location import LOCATIONS, label_body_parts, simple_location
 from tbp_extract.phantom import LesionKind
@@ -141,7 +141,7 @@ def look(
         )
         for least in (config.detect.blob.min_score, min(LEAST_SCORES))
     )
-    score = score_spots(described.features, load_forest())
+    score = described.score
     truth = np.zeros(len(score), np.bool_)
     if plants is not None:
         truth = match(described.looks.spots.xyz_mm, plants)[0] >= 0

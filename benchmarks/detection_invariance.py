@@ -19,25 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from benchmarks.detection_scenes import HALVES, bare_body, photos_of, plant, toned
+from benchmarks.detection_copies import relaid, toned
+from benchmarks.detection_scenes import HALVES, bare_body, photos_of, plant
 from benchmarks.machine import machine_facts, write_result
 from tbp_extract.config import Config
 from tbp_extract.detect import without_small
 from tbp_extract.detect.blob import Blob
-from tbp_extract.geometry import build_surface, corner_rowcol, point_positions
-from tbp_extract.io.gutter import fill_gutters
+from tbp_extract.geometry import build_surface, point_positions
 from tbp_extract.io.scan import read_scan, scan_ref
-from tbp_extract.kernels import raster
 from tbp_extract.phantom.write import MeshFormat, write_scan
 from tbp_extract.types import Scan
-from tbp_extract.uv import rowcol_to_uv
 
 SAME_MM = 1.0
 YAW_DEG, SHIFT_MM = 23.0, (137.0, 41.0, -260.0)
-GRID = 8
-ROOM = 1.5
-"""How much larger the page becomes: a chart that is turned needs its square root of 2."""
-
 LIGHT = (0.7, 0.85, 1.15, 1.3)
 
 
@@ -102,49 +96,6 @@ def moved(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn about the vertical and shift."""
     c, s = np.cos(np.radians(YAW_DEG)), np.sin(np.radians(YAW_DEG))
     return np.asarray(points @ np.array(((c, 0, -s), (0, 1, 0), (s, 0, c))) + SHIFT_MM)
-
-
-def relaid(scan: Scan) -> Scan:
-    """Lay the faces of a scan's first page out anew and draw that page from the old one."""
-    page = scan.atlas[0]
-    size = np.array(page.shape[:2])
-    new_size = (size * ROOM).astype(np.int64)
-    old = corner_rowcol(scan, np.arange(len(scan.faces)))
-    cell_px = size / GRID
-    cell = np.clip((old.mean(axis=1) // cell_px).astype(np.int64), 0, GRID - 1)
-    number = cell[:, 0] * GRID + cell[:, 1]
-    rng = np.random.default_rng(0)
-    goal = rng.permutation(GRID * GRID)[number]
-    angle = rng.uniform(0.0, 2.0 * np.pi, GRID * GRID)[number]
-    way = old - ((cell + 0.5) * cell_px)[:, None]
-    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    new = np.stack((c * way[..., 0] - s * way[..., 1], s * way[..., 0] + c * way[..., 1]), axis=-1)
-    new += (np.stack((goal // GRID, goal % GRID), axis=1) + 0.5)[:, None] * (new_size / GRID)
-    uv = rowcol_to_uv(new, new_size).astype(np.float32)
-    out = np.zeros((*new_size, 3), np.uint8)
-    _draw(page, old, new, out)
-    pages = (out,)
-    fill_gutters(pages, uv, scan.face_page)
-    return replace(scan, wedge_uv=uv, atlas=pages)
-
-
-def _draw(
-    page: NDArray[np.uint8],
-    old: NDArray[np.float64],
-    new: NDArray[np.float64],
-    out: NDArray[np.uint8],
-) -> None:
-    n, side = len(new), len(out)
-    maps, density = np.empty((n, 2, 3)), np.empty(n)
-    raster.texel_maps(new, old, maps, density)
-    # Faces that overlap in the new layout would hide each other: they must not.
-    shown = np.empty((1, side, side), np.int32)
-    raster.cover(
-        np.array((0, n)), new, np.zeros((n, 3)), np.ones(n, np.bool_), 0.5,
-        np.empty((side, side), np.float32), shown,
-    )  # fmt: skip
-    place = np.zeros(1, np.intp)
-    raster.shade(page, 0, np.zeros(n, np.int16), maps, shown, place, out[None])
 
 
 if __name__ == "__main__":

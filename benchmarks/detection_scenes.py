@@ -19,6 +19,7 @@ from tbp_extract.phantom.body import make_body
 from tbp_extract.phantom.colour import rgb_to_lab
 from tbp_extract.phantom.enlarge import mean_skin, roughen
 from tbp_extract.phantom.hair import Hair, grow_hair
+from tbp_extract.phantom.lesions import Lesion
 from tbp_extract.phantom.mix import draw_lesions
 from tbp_extract.phantom.photos import Photo
 from tbp_extract.phantom.plant import plant_lesions
@@ -36,7 +37,6 @@ __all__ = [
     "match",
     "photos_of",
     "plant",
-    "toned",
     "with_hair",
 ]
 
@@ -117,12 +117,19 @@ def plant(
     seed: int,
     diameter_mm: tuple[float, float] = (1.0, 12.0),
     hair: Hair | None = None,
+    faded: float = 1.0,
 ) -> tuple[Scan, Plants]:
-    """Plant drawn and photographed lesions below the chin, and body hair over them if asked for."""
+    """Plant drawn and photographed lesions below the chin, and body hair over them if asked for.
+
+    ``faded`` is the least share of their difference from the skin that drawn ones keep.
+    """
     skin = mean_skin(scan)
     lesions = draw_lesions(
         count, kinds=KINDS, diameter_mm=diameter_mm, skin=skin, photos=photos, seed=seed
     )
+    if faded < 1.0:
+        share = np.random.default_rng(seed).uniform(faded, 1.0, count)
+        lesions = tuple(map(fainter, lesions, share.tolist()))
     allowed = below_chin(scan, surface)
     radius = np.array([0.5 * lesion.diameter_mm for lesion in lesions])
     sites = sample_sites(surface, radius, seed=seed + 1, gap_mm=GAP_MM, allowed=allowed)
@@ -145,6 +152,16 @@ def plant(
     )
 
 
+def fainter(lesion: Lesion, share: float) -> Lesion:
+    """Keep a share of what sets a drawn lesion off its skin; photographs stay as they are."""
+    light, red, yellow = np.multiply(share, lesion.offset_lab).tolist()
+    paler = replace(lesion, offset_lab=(light, red, yellow))
+    if lesion.inner_lab is None:
+        return paler
+    light, red, yellow = np.multiply(share, lesion.inner_lab).tolist()
+    return replace(paler, inner_lab=(light, red, yellow))
+
+
 def below_chin(scan: Scan, surface: Surface) -> NDArray[np.bool_]:
     """(F,) faces on which lesions are planted and hair grows."""
     low, high = surface.vertices_mm[:, 1].min(), surface.vertices_mm[:, 1].max()
@@ -161,21 +178,6 @@ def site_lab(scan: Scan, face: NDArray[np.int32]) -> NDArray[np.float64]:
         part = scan.atlas[page][max(r - 8, 0) : r + 9, max(c - 8, 0) : c + 9]
         out[row] = np.median(rgb_to_lab(part).reshape(-1, 3), axis=0)
     return out
-
-
-def toned(scan: Scan, factor: tuple[float, float, float]) -> Scan:
-    """Multiply the linear light of a scan's pages by channel: the same skin in another tone."""
-    level = np.arange(256) / 255.0
-    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
-    pages = []
-    for page in scan.atlas:
-        out = np.empty_like(page)
-        for band, share in enumerate(factor):
-            light = np.clip(linear * share, 0.0, 1.0)
-            srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
-            out[..., band] = np.rint(255.0 * srgb).astype(np.uint8)[page[..., band]]
-        pages.append(out)
-    return replace(scan, atlas=tuple(pages))
 
 
 def with_hair(scan: Scan, surface: Surface, hair: Hair, *, seed: int) -> Scan:

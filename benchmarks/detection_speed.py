@@ -41,9 +41,9 @@ STAGES: dict[str, tuple[Any, str]] = {
     "  draw tiles": (lay, "draw_views"),
     "  scale space": (spots, "_tile_peaks"),
     "  merge": (spots, "merge_near"),
-    "look twice": (find, "look_at"),
+    "look twice and more": (find, "look_at"),
     "surroundings": (find, "features_of"),
-    "score": (package, "score_spots"),
+    "score": (find, "score_looks"),
     "places of the body": (package, "places_of"),
 }
 

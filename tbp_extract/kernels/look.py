@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from tbp_extract.kernels import kernel
 
-RAYS = 24
-WIDTHS = 16
+RAYS, WIDTHS, STEPS = 24, 16, 6
+MOST_GROWTH, SLACK_PX = 1.6, 6.0
+"""A step that makes a spot larger than this many times, and some pixels, has crossed a bridge."""
+
 F0, F2 = np.float32(0.0), np.float32(2.0)
 COS = np.cos(np.pi * np.arange(WIDTHS) / WIDTHS)
 SIN = np.sin(np.pi * np.arange(WIDTHS) / WIDTHS)
@@ -134,6 +136,33 @@ def _flood(
                 stack[top] = y * size + x
                 top += 1
     return area, total / area, rim
+
+
+@kernel
+def _grow(
+    contrast: NDArray[np.float32],  # (S, S)
+    valid: NDArray[np.float32],
+    seed: int,
+    best: float,  # contrast of the seed
+    share_of_mean: float,
+    stack: NDArray[np.int32],
+    mask: NDArray[np.bool_],  # (S, S)
+) -> tuple[int, float, int, float]:
+    """Grow from the seed down to a share of the mean contrast, but not over a bridge.
+
+    Returns area, mean contrast, rim pixels met and the level that was reached.
+    """
+    level = 0.5 * best
+    area, inside, rim = _flood(contrast, valid, seed, level, stack, mask)
+    last = share_of_mean * inside
+    for step in range(STEPS):
+        lower = 0.5 * best + (last - 0.5 * best) * (step + 1) / STEPS
+        more, mean, met = _flood(contrast, valid, seed, lower, stack, mask)
+        if more > MOST_GROWTH * area + SLACK_PX:
+            _flood(contrast, valid, seed, level, stack, mask)
+            break
+        area, inside, rim, level = more, mean, met, lower
+    return area, inside, rim, level
 
 
 @kernel
@@ -311,8 +340,7 @@ def describe(
     plane, shape, bands = np.empty(3), np.empty(6), np.empty(5)
     radius, step, slope, outside = np.empty(RAYS), np.empty(RAYS), np.empty(RAYS), np.empty(RAYS)
     for n in range(image.shape[0]):
-        out[n] = np.nan
-        out_shape[n] = np.nan
+        out[n], out_shape[n] = np.nan, np.nan
         _smooth(image[n], valid[n], soft)
         row, col, wide = middle, middle, guess_px[n]
         level, inside, area, rim, sd, share = 0.0, 0.0, 0, 0, 1e9, 0.0
@@ -337,10 +365,9 @@ def describe(
                         best, seed = value, r * size + c
             if seed < 0:
                 break
-            level = 0.5 * best
-            area, inside, rim = _flood(contrast, valid[n], seed, level, stack, mask)
-            level = share_of_mean * inside
-            area, inside, rim = _flood(contrast, valid[n], seed, level, stack, mask)
+            area, inside, rim, level = _grow(
+                contrast, valid[n], seed, best, share_of_mean, stack, mask
+            )
             _shape(mask, contrast, level, shape)
             row, col, wide = shape[0], shape[1], shape[3]
             if wide > 0.6 * size or inside < 0.7 * least:
@@ -357,9 +384,8 @@ def describe(
         scale = max(inside, 1e-4)
         out[n, 0] = inside
         out[n, 1] = inside / max(sd, 0.01)
-        out[n, 2] = _sorted_at(step, 0.0) / scale
-        out[n, 3] = _sorted_at(step, 0.15) / scale
-        out[n, 4] = _sorted_at(step, 0.5) / scale
+        for k, part in enumerate((0.0, 0.15, 0.5)):
+            out[n, 2 + k] = _sorted_at(step, part) / scale
         out[n, 5] = _sorted_at(slope, 0.15) / scale
         out[n, 6] = _sorted_at(slope, 0.5) / scale
         out[n, 7] = shape[4] / max(shape[3], 1e-3)

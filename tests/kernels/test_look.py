@@ -78,6 +78,18 @@ def test_a_dark_half_reaches_the_rim_of_the_view() -> None:
     assert looks["rim_share"] > 0.1
 
 
+def test_a_spot_does_not_grow_over_a_bridge_into_a_larger_one() -> None:
+    pixels = _spot(wide=12.0)
+    # A broad shadow that a strip as dark as itself joins to the spot.
+    shadow = np.zeros((SIZE, SIZE), np.bool_)
+    shadow[:, 44:] = True
+    shadow[31:34, 32:] = True
+    pixels = np.where(shadow[..., None], np.minimum(pixels, 0.8 * SKIN), pixels).astype(np.uint8)
+    shape, _ = _look(pixels)
+    # The strip itself may count, the shadow behind it does not.
+    assert 11.0 < shape[4] < 15.0
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_looks_are_those_of_the_plain_twin(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -1,5 +1,7 @@
 """Plain twin of ``tbp_extract.kernels.look``."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -51,6 +53,21 @@ def connected(contrast: F8, valid: F8, seed: tuple[int, int], level: float) -> B
     above[seed] = True
     label, _ = ndimage.label(above)
     return np.asarray(label == label[seed])
+
+
+def grown(
+    contrast: F8, valid: F8, seed: tuple[int, int], best: float, rim_level: float
+) -> tuple[B1, float]:
+    """Mask and level: in six steps down to a share of the mean, unless one adds much at once."""
+    first = 0.5 * best
+    mask = connected(contrast, valid, seed, first)
+    levels = np.linspace(first, rim_level * contrast[mask].mean(), 7)
+    for last, level in pairwise(levels):
+        larger = connected(contrast, valid, seed, float(level))
+        if larger.sum() > 1.6 * mask.sum() + 6:
+            return mask, float(last)
+        mask = larger
+    return mask, float(levels[-1])
 
 
 def beside(mask: B1, way: tuple[int, int]) -> B1:
@@ -139,9 +156,7 @@ def described(
         if pull.max() <= 0.0:
             return None
         seed = (int(pull.argmax() // size), int(pull.argmax() % size))
-        mask = connected(contrast, valid, seed, 0.5 * pull.max())
-        level = rim_level * contrast[mask].mean()
-        mask = connected(contrast, valid, seed, level)
+        mask, level = grown(contrast, valid, seed, float(pull.max()), rim_level)
         inside = float(contrast[mask].mean())
         centre, area, wide, narrow, sides = measured(mask, contrast, level)
         if wide > 0.6 * size or inside < 0.7 * least:

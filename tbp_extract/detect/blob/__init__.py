@@ -3,7 +3,8 @@
 1. Surface tiles show the whole skin in true millimetres (`tiles`).
 2. Spots of 2 to 20 mm are maxima of differences of Gaussians in optical density, which exposure
    only shifts (`spots`).
-3. Each is looked at twice, straight on and at its own scale: outline, size, looks (`describe`).
+3. Each is looked at twice, straight on and at its own scale: outline, size, looks (`describe`);
+   what stays open from further angles, whose mean counts (`find`).
 4. Boosted trees give its probability of being a lesion; what is dropped gets a word (`judge`),
    from where on the body it lies if that says more (`places`).
 """
@@ -12,15 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from tbp_extract.config import BlobConfig
 from tbp_extract.detect import Found, nothing_found
 from tbp_extract.detect.blob.describe import Looks
 from tbp_extract.detect.blob.find import Described, describe_spots
-from tbp_extract.detect.blob.judge import is_barred, load_forest, reasons_of, score_spots
+from tbp_extract.detect.blob.judge import is_barred, load_forest, reasons_of
 from tbp_extract.detect.blob.places import Place, places_of
-from tbp_extract.detect.blob.spots import kept_of_pairs
+from tbp_extract.detect.blob.spots import kept_of_pairs, nested_pairs
 from tbp_extract.detect.blob.surroundings import FEATURES
 from tbp_extract.types import (
     Candidates,
@@ -53,11 +53,13 @@ class Blob:
         if len(looks) == 0:
             flat = described.texture <= 0.0
             return nothing_found(EmptyReason.ONE_COLOUR if flat else EmptyReason.NO_FINDS)
-        score = score_spots(features, load_forest())
+        score = described.score
         reasons = self._reasons(surface, looks, features, score)
         likely = np.array([reason is None for reason in reasons])
         rank = np.where(likely, 1.0 + score, score).astype(np.float64)
-        return _found(looks, score, kept_of_pairs(rank, _nested(looks, likely)), reasons)
+        rows = np.flatnonzero(likely)
+        pairs = rows[nested_pairs(looks.spots.xyz_mm[rows], looks.spots.diameter_mm[rows])]
+        return _found(looks, score, kept_of_pairs(rank, pairs), reasons)
 
     def _reasons(
         self,
@@ -84,19 +86,6 @@ class Blob:
 
 def _bars(place: Place | None) -> bool:
     return place is not None and place.barred
-
-
-def _nested(looks: Looks, likely: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Pairs of likely lesions of which one has its centre in the other."""
-    spots = looks.spots
-    rows = np.flatnonzero(likely)
-    if len(rows) == 0:
-        return np.empty((0, 2), np.intp)
-    radius = 0.5 * spots.diameter_mm[rows]
-    xyz = spots.xyz_mm[rows]
-    pairs = cKDTree(xyz).query_pairs(float(radius.max()), output_type="ndarray")
-    away = np.linalg.norm(xyz[pairs[:, 0]] - xyz[pairs[:, 1]], axis=1)
-    return np.asarray(rows[pairs[away < 0.9 * radius[pairs].max(axis=1)]], np.intp)
 
 
 def _found(

@@ -1,6 +1,7 @@
 """A closer look at each spot: its outline, its size and what tells lesions from the rest."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from tbp_extract.geometry import point_positions
 from tbp_extract.kernels.look import describe
 from tbp_extract.types import CropFrames
 
-__all__ = ["LOOKS", "Looks", "joined", "look_at"]
+__all__ = ["LOOKS", "Angle", "Looks", "joined", "look_at", "middle_looks"]
 
 SIZE_PX = 65
 GUESS_PX = 16.0
@@ -54,6 +55,20 @@ LOOKS = (
 """What `kernels.look.describe` says of a spot, in its order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Angle:
+    """How one look at a spot differs from another."""
+
+    turn_deg: float
+    """About the line of sight."""
+
+    wide: float
+    """Diameter that the view is made for, by the one that is known."""
+
+
+STRAIGHT = Angle(0.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Looks:
     """N spots with their outlines measured; NaN where nothing was found."""
@@ -78,6 +93,12 @@ class Looks:
         """Take some of them."""
         return Looks(self.spots.at(index), self.short_mm[index], self.values[index])
 
+    def replaced(self, rows: NDArray[np.intp], others: "Looks") -> "Looks":
+        """Put others in the place of some of them."""
+        place = np.arange(len(self))
+        place[rows] = len(self) + np.arange(len(rows))
+        return joined(self, others).at(place)
+
 
 def joined(one: Looks, two: Looks) -> Looks:
     """Put looks at different spots together."""
@@ -92,20 +113,41 @@ def joined(one: Looks, two: Looks) -> Looks:
     )
 
 
-def look_at(skin: Skin, spots: Spots) -> Looks:
+def middle_looks(every: Sequence[Looks]) -> tuple[Looks, NDArray[np.intp]]:
+    """Choose, of several looks at the same spots, for each the one of middle diameter.
+
+    Looks that show nothing do not count; of an even number the smaller of the middle two is taken.
+
+    Returns
+    -------
+    looks : Looks
+    turn : (N,) intp
+        Which of them each was.
+    """
+    size = np.stack([looks.spots.diameter_mm for looks in every])
+    known = np.isfinite(size).sum(axis=0)
+    order = np.argsort(np.where(np.isfinite(size), size, np.inf), axis=0, kind="stable")
+    spot = np.arange(size.shape[1])
+    turn = order[np.maximum(known - 1, 0) // 2, spot]
+    together = functools.reduce(joined, every)
+    return together.at(turn * len(spot) + spot), turn
+
+
+def look_at(skin: Skin, spots: Spots, angle: Angle = STRAIGHT) -> Looks:
     """Look straight at each spot, in a view that is four of its diameters wide."""
     n = len(spots)
+    guess_mm = spots.diameter_mm * angle.wide
     face, barycentric = spots.face.copy(), spots.barycentric.copy()
     long_mm, short_mm = np.full(n, np.nan), np.full(n, np.nan)
     values = np.full((n, len(LOOKS)), np.nan, np.float32)
     surface = skin.surface
-    for rows, frames in _frames(skin, spots):
+    for rows, frames in _frames(skin, spots, guess_mm, angle.turn_deg):
         level = levels_of(surface, frames.face, frames.mm_per_px, len(skin.levels))
         for k in np.unique(level):
             chosen = np.flatnonzero(level == k)
             views = draw_views(skin, int(k), chosen_frames(frames, chosen))
             these = rows[chosen]
-            shape, values[these] = _describe(views, spots.diameter_mm[these] / frames.mm_per_px)
+            shape, values[these] = _describe(views, guess_mm[these] / frames.mm_per_px)
             long_mm[these] = shape[:, 2] * frames.mm_per_px
             short_mm[these] = shape[:, 3] * frames.mm_per_px
             known = np.flatnonzero(np.isfinite(shape[:, 0]))
@@ -138,9 +180,11 @@ def _describe(
     return shape, values
 
 
-def _frames(skin: Skin, spots: Spots) -> Iterator[tuple[NDArray[np.intp], CropFrames]]:
+def _frames(
+    skin: Skin, spots: Spots, guess_mm: NDArray[np.float64], turn_deg: float
+) -> Iterator[tuple[NDArray[np.intp], CropFrames]]:
     """Frame views of one scale at a time, in steps of the square root of 2."""
-    step = np.round(2.0 * np.log2(np.maximum(spots.diameter_mm, 0.5)))
+    step = np.round(2.0 * np.log2(np.maximum(guess_mm, 0.5)))
     for k in np.unique(step):
         member = np.flatnonzero(step == k)
         mm_per_px = max(2.0 ** (0.5 * k) / GUESS_PX, FINEST_MM)
@@ -149,6 +193,10 @@ def _frames(skin: Skin, spots: Spots) -> Iterator[tuple[NDArray[np.intp], CropFr
             yield (
                 rows,
                 skin.frames(
-                    spots.face[rows], spots.xyz_mm[rows], size_px=SIZE_PX, mm_per_px=mm_per_px
+                    spots.face[rows],
+                    spots.xyz_mm[rows],
+                    size_px=SIZE_PX,
+                    mm_per_px=mm_per_px,
+                    turn_deg=turn_deg,
                 ),
             )

@@ -12,7 +12,7 @@ from tbp_extract.detect.blob.surroundings import FEATURES
 from tbp_extract.kernels.trees import sum_leaves
 from tbp_extract.types import DropReason
 
-__all__ = ["Forest", "is_barred", "load_forest", "reasons_of", "score_spots"]
+__all__ = ["Forest", "is_barred", "load_forest", "reasons_of", "score_looks", "score_spots"]
 
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
 
@@ -46,6 +46,25 @@ def load_forest() -> Forest:
 
 def score_spots(features: NDArray[np.float32], forest: Forest) -> NDArray[np.float32]:
     """(N,) probability in [0, 1] that each row of features (N, K) is a lesion."""
+    return _chance(_log_odds(features, forest))
+
+
+def score_looks(every: NDArray[np.float32], forest: Forest) -> NDArray[np.float32]:
+    """(N,) the same from L looks at each spot (L, N, K): by the mean of their log odds.
+
+    Looks whose features are not known do not count; each spot needs one that does.
+    """
+    known = np.isfinite(every[..., 0])
+    odds = np.zeros(known.shape)
+    odds[known] = _log_odds(every[known], forest)
+    return _chance(odds.sum(axis=0) / known.sum(axis=0))
+
+
+def _chance(log_odds: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), np.float32)
+
+
+def _log_odds(features: NDArray[np.float32], forest: Forest) -> NDArray[np.float64]:
     out = np.empty(len(features))
     sum_leaves(
         features,
@@ -58,7 +77,7 @@ def score_spots(features: NDArray[np.float32], forest: Forest) -> NDArray[np.flo
         out,
     )
     slope, offset = forest.calibration
-    return np.asarray(1.0 / (1.0 + np.exp(-(slope * out + offset))), np.float32)
+    return np.asarray(slope * out + offset)
 
 
 MUCOSA_RED: Final = 1.15

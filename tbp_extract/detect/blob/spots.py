@@ -16,7 +16,15 @@ from tbp_extract.geometry import point_positions
 from tbp_extract.kernels import spots as kernels
 from tbp_extract.types import Surface
 
-__all__ = ["Spots", "densities", "density_tables", "find_spots", "kept_of_pairs", "merge_near"]
+__all__ = [
+    "Spots",
+    "densities",
+    "density_tables",
+    "find_spots",
+    "kept_of_pairs",
+    "merge_near",
+    "nested_pairs",
+]
 
 TILE_MM_PER_PX = 0.4
 """A lesion of 2.5 mm is 6 pixels wide."""
@@ -98,10 +106,9 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
             coverage.add(tiles)
             image, valid = densities(tiles)
             texture = max(texture, kernels.spread(image, valid))
-            found += [
-                _place(skin.surface, tiles, k, _tile_peaks(image[k], valid[k]))
-                for k in range(len(tiles))
-            ]
+            peaks = [_tile_peaks(image[k], valid[k]) for k in range(len(tiles))]
+            tile = np.repeat(np.arange(len(tiles)), [len(part) for part in peaks])
+            found.append(_place(skin.surface, tiles, tile, np.concatenate(peaks)))
         done = (coverage.area_mm2 <= 0.0) | (coverage.share >= 0.5)
         if done.all():
             break
@@ -188,11 +195,13 @@ def _filled(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[n
     return out
 
 
-def _place(surface: Surface, tiles: Views, tile: int, peaks: NDArray[np.float64]) -> Spots:
+def _place(
+    surface: Surface, tiles: Views, tile: NDArray[np.intp], peaks: NDArray[np.float64]
+) -> Spots:
     """Put peaks on the skin; those where nothing shows or skin leans away are left out."""
     row = tiles.row_at(tile, peaks[:, :2])
     keep = (row >= 0) & (tiles.cos[row] >= LEAST_COS)
-    peaks, row = peaks[keep], row[keep]
+    tile, peaks, row = tile[keep], peaks[keep], row[keep]
     face, barycentric = on_skin(surface, tiles, tile, row, peaks[:, :2])
     return Spots(
         face,
@@ -216,6 +225,16 @@ def merge_near(spots: Spots, rank: NDArray[np.float64]) -> NDArray[np.intp]:
     large, small = size[pairs].max(axis=1), size[pairs].min(axis=1)
     pairs = pairs[(away < 0.35 * large) & (large < ALIKE * small)]
     return kept_of_pairs(rank, pairs)
+
+
+def nested_pairs(xyz_mm: NDArray[np.float64], diameter_mm: NDArray[np.float64]) -> NDArray[np.intp]:
+    """(P, 2) pairs of rows of which one has its centre well inside the other."""
+    if len(xyz_mm) == 0:
+        return np.empty((0, 2), np.intp)
+    radius = 0.5 * diameter_mm
+    pairs = cKDTree(xyz_mm).query_pairs(float(radius.max()), output_type="ndarray")
+    away = np.linalg.norm(xyz_mm[pairs[:, 0]] - xyz_mm[pairs[:, 1]], axis=1)
+    return np.asarray(pairs[away < 0.9 * radius[pairs].max(axis=1)], np.intp)
 
 
 def kept_of_pairs(rank: NDArray[np.float64], pairs: NDArray[np.intp]) -> NDArray[np.intp]:

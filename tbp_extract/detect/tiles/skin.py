@@ -80,11 +80,12 @@ class Skin:
         *,
         size_px: int,
         mm_per_px: float,
+        turn_deg: float = 0.0,
     ) -> CropFrames:
         """Frame views that look straight at the skin.
 
-        Their tangent runs along the first edge of the face, so that they stay the same on the skin
-        however the body is turned.
+        Their tangent runs along the first edge of the face, or is turned from it, so that they stay
+        the same on the skin however the body is turned.
         """
         normal = self.look[face]
         a, b, c = (self.surface.vertices_mm[self.surface.faces[face, k]] for k in range(3))
@@ -92,7 +93,11 @@ class Skin:
         length = np.linalg.norm(tangent, axis=1, keepdims=True)
         tangent = np.where(length > 1e-3, tangent, _across(c - a, normal))
         tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
-        axes = np.stack((tangent, np.cross(tangent, normal), normal), axis=1)
+        across = np.cross(tangent, normal)
+        cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+        axes = np.stack(
+            (cos * tangent + sin * across, cos * across - sin * tangent, normal), axis=1
+        )
         index = np.arange(len(face), dtype=np.int32)
         return CropFrames(index, face, origin_mm, axes, size_px * mm_per_px, size_px)
 
@@ -157,15 +162,27 @@ def _ordered(
 
 
 def _levels(scan: Scan, surface: Surface, to_mm: float) -> tuple[Level, ...]:
-    every = np.arange(len(scan.faces))
     known = surface.texel_mm[np.isfinite(surface.texel_mm)]
     finest = float(np.percentile(known, 10)) if len(known) else to_mm
-    levels = [Level(scan, corner_rowcol(scan, every))]
+    levels = [Level(scan, corner_rowcol(scan, np.arange(len(scan.faces))))]
     while finest * 2 ** (len(levels) - 0.5) < to_mm and _divisible(levels[-1].scan):
         pages = tuple(_halved(page) for page in levels[-1].scan.atlas)
-        coarse = replace(scan, atlas=pages)
-        levels.append(Level(coarse, corner_rowcol(coarse, every)))
+        levels.append(_coarser(levels[-1], pages))
     return tuple(levels)
+
+
+def _coarser(level: Level, pages: tuple[NDArray[np.uint8], ...]) -> Level:
+    """Pages that are smaller: pixel centres are at integers, so that edges lie half a pixel off."""
+    share = np.array(
+        [
+            (new.shape[0] / old.shape[0], new.shape[1] / old.shape[1])
+            for new, old in zip(pages, level.scan.atlas, strict=True)
+        ]
+    )
+    # Faces without texture lie nowhere on any page.
+    of_face = share[np.maximum(level.scan.face_page, 0)][:, None]
+    rowcol = (level.rowcol + 0.5) * of_face - 0.5
+    return Level(replace(level.scan, atlas=pages), rowcol)
 
 
 def _divisible(scan: Scan) -> bool:
