@@ -14,7 +14,7 @@ from tbp_extract.detect.tiles.lay import (
     lay_tiles,
 )
 from tbp_extract.detect.tiles.skin import Skin, read_skin
-from tbp_extract.geometry import build_surface
+from tbp_extract.geometry import build_surface, corner_rowcol
 from tbp_extract.phantom import make_body
 from tbp_extract.testing import sample_scans
 from tbp_extract.types import Scan
@@ -83,6 +83,17 @@ def test_tiles_do_not_see_the_texture_layout() -> None:
     swapped = replace(scan, wedge_uv=np.ascontiguousarray(scan.wedge_uv[..., ::-1]))
     for one, two in zip(_frames(_skin(scan)), _frames(_skin(swapped)), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_corners_lie_on_the_same_picture_of_every_coarser_page() -> None:
+    scan = sample_scans()["a limb with spots"]
+    # Odd sizes: the smaller page is no half of the larger.
+    assert any(side % 2 for side in scan.atlas[0].shape[:2])
+    skin = read_skin(scan, build_surface(scan), to_mm=1.6)
+    assert len(skin.levels) > 1
+    every = np.arange(len(scan.faces))
+    for level in skin.levels:
+        np.testing.assert_allclose(level.rowcol, corner_rowcol(level.scan, every), atol=1e-9)
 
 
 def _frames(skin: Skin) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
