@@ -6,7 +6,7 @@ Data: `benchmarks.detector_rows`. Every look at a spot is a row. Bodies are left
 to calibrate the score and to choose the default of ``detect.blob.min_score``, which is chosen here
 and nowhere else: of the operating points that are reported the least with which, on bodies left
 out, at least `KEPT_SHARE` of the finds on planted skins are lesions, a bare skin of the real bodies
-has at most `MOST_FALSE` false finds on average, and in every tone at least `SAME_SHARE` of the finds
+has at most `MOST_FALSE` false finds on average, and in every tone `SAME_SHARE` of the finds or more
 are the same in another texture layout. (A lesion that is not shown is lost, a find too many costs a
 glance: so the least.) ``--part`` only gathers rows, of one of several parts of the skins.
 ``--write`` puts the forest into the package; ``docs/built_in_detector.md`` holds its card.
