@@ -125,8 +125,12 @@ def _srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
 
 
-def relaid(scan: Scan) -> Scan:
-    """Lay the faces of a scan's first page out anew and draw that page from the old one."""
+def relaid(scan: Scan, *, same_texels: bool = False) -> Scan:
+    """Lay the faces of a scan's first page out anew and draw that page from the old one.
+
+    Charts are turned by any angle, so that new texels lie between old ones; or by quarter turns,
+    which move texels as they are.
+    """
     page = scan.atlas[0]
     size = np.array(page.shape[:2])
     new_size = (size * ROOM).astype(np.int64)
@@ -136,9 +140,10 @@ def relaid(scan: Scan) -> Scan:
     number = cell[:, 0] * GRID + cell[:, 1]
     rng = np.random.default_rng(0)
     goal = rng.permutation(GRID * GRID)[number]
-    angle = rng.uniform(0.0, 2.0 * np.pi, GRID * GRID)[number]
+    turn = rng.uniform(0.0, 4.0, GRID * GRID)[number, None]
+    angle = 0.5 * np.pi * (np.floor(turn) if same_texels else turn)
     way = old - ((cell + 0.5) * cell_px)[:, None]
-    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    c, s = np.cos(angle), np.sin(angle)
     new = np.stack((c * way[..., 0] - s * way[..., 1], s * way[..., 0] + c * way[..., 1]), axis=-1)
     new += (np.stack((goal // GRID, goal % GRID), axis=1) + 0.5)[:, None] * (new_size / GRID)
     uv = rowcol_to_uv(new, new_size).astype(np.float32)

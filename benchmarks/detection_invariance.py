@@ -2,9 +2,10 @@
 
     python -m benchmarks.detection_invariance [--lesions 300]
 
-One planted body of each tone in the ``test`` half: moved and turned, with another UV layout (cut
-along a grid into new charts, each turned by an angle of its own and shuffled on a larger page, of
-as many texels a mm as before), written as OBJ and as GLB, and lit by 0.7 and 1.3 times the light.
+One planted body of each tone in the ``test`` half: moved and turned; with another UV layout (cut
+along a grid into new charts that are turned and shuffled on a larger page, once by quarter turns,
+which keep all texels, once by any angle, for which the page is resampled at as many texels a mm as
+before); written as OBJ and as GLB; and lit by 0.7 to 1.3 times the light.
 Finds are the same if they lie within 1 mm of each other; the share counts those of both runs.
 """
 
@@ -56,7 +57,8 @@ def compared(scan: Scan) -> dict[str, Any]:
     out: dict[str, Any] = {"finds": len(first)}
     turned = finds(replace(scan, vertices_mm=moved(scan.vertices_mm)))
     out["moved and turned"] = same(moved(first), turned)
-    out["another UV layout"] = same(first, finds(relaid(scan)))
+    out["another UV layout, same texels"] = same(first, finds(relaid(scan, same_texels=True)))
+    out["another UV layout, resampled"] = same(first, finds(relaid(scan)))
     for light in LIGHT:
         out[f"light x{light:g}"] = same(first, finds(toned(scan, (light,) * 3)))
     with tempfile.TemporaryDirectory() as folder:
