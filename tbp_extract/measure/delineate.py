@@ -1,7 +1,7 @@
 """Where the lesion ends: an outline for each crop, and whether to trust it."""
 
 from dataclasses import dataclass, fields
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from tbp_extract.measure.trust import (
     LEAST_SKIN_PX,
     Delineation,
     Find,
+    count_marked,
     differs,
     judge,
 )
@@ -234,8 +235,9 @@ def _find(image: Image, far_mm: float) -> _Found:
     )
     again = _fit_skin(image.lab, ring)
     enough = again.n_px >= LEAST_SKIN_PX
-    around[enough], core[enough] = ring[enough], inner[enough]
-    return _outline(image, _choose_skin(enough, again, skin), core, around, hidden)
+    around, core = _choose(enough, ring, around), _choose(enough, inner, core)
+    skin = _Skin(*(_choose(enough, *both) for both in zip(again, skin, strict=True)))
+    return _outline(image, skin, core, around, hidden)
 
 
 def _fit_skin(lab: NDArray[np.float32], skin: NDArray[np.bool_]) -> _Skin:
@@ -245,12 +247,9 @@ def _fit_skin(lab: NDArray[np.float32], skin: NDArray[np.bool_]) -> _Skin:
     return _Skin(plane, np.hypot(sd, LEAST_SD), count)
 
 
-def _choose_skin(first: NDArray[np.bool_], one: _Skin, two: _Skin) -> _Skin:
-    return _Skin(
-        np.where(first[:, None, None], one.plane, two.plane),
-        np.where(first[:, None], one.sd, two.sd),
-        np.where(first, one.n_px, two.n_px),
-    )
+def _choose(first: NDArray[np.bool_], one: NDArray[Any], two: NDArray[Any]) -> NDArray[Any]:
+    """Take one or the other for each of N lesions."""
+    return np.where(first.reshape(-1, *[1] * (one.ndim - 1)), one, two)
 
 
 def _first_outline(image: Image, skin: _Skin, core: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -340,7 +339,7 @@ def _stretch2(batch: CropBatch, image: Image, found: _Found) -> NDArray[np.float
 
 
 def _hair_share(image: Image) -> NDArray[np.float64]:
-    covered = image.covered.sum(axis=(1, 2))
+    covered = count_marked(image.covered)
     share: NDArray[np.float64] = np.full(len(image), np.nan)
     np.divide(image.hair_px, covered, out=share, where=covered > 0)
     return share
