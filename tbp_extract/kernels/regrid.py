@@ -183,6 +183,18 @@ def _mark_glare(
 
 
 @kernel
+def _is_whole(covered: NDArray[np.bool_]) -> bool:
+    """Whether all pixels (S, S) are covered."""
+    for row in range(covered.shape[0]):
+        missing = np.int32(0)
+        for col in range(covered.shape[1]):
+            missing |= np.int32(not covered[row, col])
+        if missing > 0:
+            return False
+    return True
+
+
+@kernel
 def regrid(
     pixels: NDArray[np.uint8],  # (N, S, S, 3), 0 where not covered
     covered: NDArray[np.bool_],  # (N, S, S)
@@ -200,7 +212,7 @@ def regrid(
     planes, bits = np.empty((4, count * count), np.float32), np.empty(block, np.int32)
     marks = np.empty(count * count, np.bool_)
     for n in range(pixels.shape[0]):
-        whole = covered[n].all()
+        whole = _is_whole(covered[n])
         source = pixels[n].reshape(size, 3 * size)
         _mix_rows(source, covered[n], whole, first, weight, line, turned)
         for c in range(3 if whole else 4):

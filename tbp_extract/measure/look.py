@@ -110,7 +110,7 @@ def look(batch: CropBatch) -> Image:
         lab, HAIR_DEPTH, HAIR_CONTRAST, HAIR_MOST, covered, search.probes, search.lines,
         search.least, hair, hair_px, scatter,
     )  # fmt: skip
-    clear = covered & ~hair & ~glare
+    clear = covered & ~(hair | glare)
     usable = clear.copy()
     lines.fill_holes(usable, covered, round(HOLE_MM * RASTER_PX_PER_MM), FILL_ROUNDS, lab)
     coarse_lab = np.empty((n, 3, size // 2, size // 2), np.float32)
