@@ -18,10 +18,7 @@ from tbp_extract.types import Candidates, CandidateSource, CropBatch, LesionTabl
 
 __all__ = ["add_context", "first_known", "measure_lesions"]
 
-_TOGETHER = 32
-
-_KEPT_BYTES = 16 << 20
-"""More than the arrays of so many crops."""
+_TOGETHER = 8
 
 
 def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
@@ -65,21 +62,11 @@ def _position(batch: CropBatch) -> dict[str, NDArray[np.float64]]:
 
 
 def _lesion(batch: CropBatch) -> dict[str, NDArray[Any]]:
-    # Some at a time: what is made on the way stays near the processor, and calls are few.
-    _keep_memory()
+    # A few at a time: what is made on the way is small enough to stay with the process. Twice as
+    # much would be given back to the system and asked for anew, page by page, for every few.
     parts = [_measure(_rows(batch, k, k + _TOGETHER)) for k in range(0, len(batch), _TOGETHER)]
     parts = parts or [_measure(batch)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _keep_memory() -> None:
-    """Have the process keep what it frees, up to twice this size, for what comes next.
-
-    glibc takes the largest block freed so far as the measure of what to keep. Without this, arrays
-    of every few crops may go back to the system and be asked for anew, page by page: a tenth of the
-    time, or none, by what happened to be freed before. The block is not touched and takes no room.
-    """
-    np.empty(_KEPT_BYTES, np.uint8)
 
 
 def _measure(batch: CropBatch) -> dict[str, NDArray[Any]]:

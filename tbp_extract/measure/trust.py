@@ -121,7 +121,7 @@ def _near(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
     reach = min(int(NEAR_MM * RASTER_PX_PER_MM), size // 2)
     part = slice(size // 2 - reach, size // 2 + reach + 1)
     near = _disc(2 * reach + 1)
-    marked = pixels[:, part, part].reshape(len(pixels), -1).astype(np.float64)
+    marked = pixels[:, part, part].reshape(len(pixels), near.size).astype(np.float64)
     return np.asarray(marked @ near / near.sum())
 
 

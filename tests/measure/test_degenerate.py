@@ -1,6 +1,6 @@
 """Crops that hold no measurable lesion: a word that says why, and no made-up number."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -34,6 +34,14 @@ def glaring() -> NDArray[np.uint8]:
     return pixels
 
 
+def emptied(batch: CropBatch) -> CropBatch:
+    """The same batch, all crops taken out."""
+    arrays = {f.name: getattr(batch, f.name)[:0] for f in fields(batch) if f.name != "frames"}
+    axes = ("candidate", "face", "origin_mm", "axes")
+    frames = replace(batch.frames, **{name: getattr(batch.frames, name)[:0] for name in axes})
+    return replace(batch, frames=frames, **arrays)
+
+
 CASES = {
     "uncovered": (batch_of(np.zeros_like(SKIN), covered=np.zeros((1, 133, 133), np.bool_))),
     "uncovered: half": batch_of(crop(Spot(4.0)), covered=HALF[None]),
@@ -52,6 +60,13 @@ def test_what_shows_no_lesion_has_a_word_and_no_values(name: str) -> None:
     assert columns["tbp_ex_delineation"].tolist() == [name.partition(":")[0]]
     for column in (*SIZES, *COLOURS):
         assert np.isnan(columns[column]).all(), column
+
+
+def test_no_crops_have_all_columns_and_no_rows() -> None:
+    one = CASES["no_lesion: skin"]
+    columns = measured(emptied(one))
+    assert columns.keys() == measured(one).keys()
+    assert {len(values) for values in columns.values()} == {0}
 
 
 @pytest.mark.parametrize("name", CASES)
