@@ -32,6 +32,7 @@ __all__ = [
     "CLINICAL_BLOCKS",
     "CONFIRM_OF_STAGE",
     "DICTIONARY_FIELDS",
+    "GIVEN_COLUMNS",
     "IMAGE_TYPE",
     "ISIC_TEST_COLUMNS",
     "ISIC_TRAIN_COLUMNS",
@@ -359,6 +360,9 @@ NOTED_COLUMNS: Final = ("tag", "tag_match", "tag_status")
 
 BY_LABEL_NAME: dict[str, Column] = {column.name: column for column in LABEL_COLUMNS}
 BY_NAME: dict[str, Column] = {column.name: column for column in RELEASED_COLUMNS}
+
+GIVEN_COLUMNS: Final = (*NOTED_COLUMNS, *(name for name in BY_NAME if name.startswith("tbp_lv_")))
+"""What a list, a matching of tags or a detector may say of a lesion beside place and size."""
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from tbp_extract.types import (
     CandidateSource,
     DropReason,
     Drops,
+    EmptyReason,
     Surface,
     TagMatch,
 )
@@ -152,7 +153,8 @@ def _join(
         _overruling(chosen(listed, alone), rejected[alone]),
     )
     drops = _left_drops(sides, rejected, prefix)
-    return Found(candidates, drops, None if len(candidates) else sides.found.empty)
+    why_none = EmptyReason.ALL_DROPPED if len(drops) else sides.found.empty
+    return Found(candidates, drops, None if len(candidates) else why_none)
 
 
 def _with_tags(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbp_extract.columns import BY_NAME, VOCABULARY
+from tbp_extract.columns import BY_NAME, GIVEN_COLUMNS, VOCABULARY
 from tbp_extract.config import Config
 from tbp_extract.errors import ConfigError, ScanError, ScanReason
 from tbp_extract.io.folder import ScanFolder
@@ -21,7 +21,7 @@ __all__ = ["LIST_COLUMNS", "check_mapping", "read_lesions"]
 
 _POSITION = ("x", "y", "z")
 _TEXTURE = ("u", "v")
-_CARRIED = ("tag", "tag_status", *(name for name in BY_NAME if name.startswith("tbp_lv_")))
+_CARRIED = tuple(name for name in GIVEN_COLUMNS if name != "tag_match")
 
 LIST_COLUMNS = ("lesion_id", *_POSITION, *_TEXTURE, "page", "diameter_mm", *_CARRIED)
 """Columns of a lesion list that are read; the others are passed over."""

@@ -33,7 +33,7 @@ class Quarantined:
     """The file concerned, as the source names it. Private."""
 
     trace: str | None = None
-    """Where the program failed, for a fault of its own. Private."""
+    """Where the program failed, for a fault of its own or of a detector. Private."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from tbp_extract.config import Config, DetectConfig
 from tbp_extract.detect import Found, without_small
 from tbp_extract.detect.resolve import Given, resolve_detector
 from tbp_extract.detect.tags import match_tags
-from tbp_extract.detect.valid import faults_of
+from tbp_extract.detect.valid import answer_of
 from tbp_extract.errors import ConfigError, ScanError, ScanReason
 from tbp_extract.io.code import foreign_fingerprint
 from tbp_extract.io.folder import ScanFolder
@@ -50,16 +50,25 @@ def settle_detector(config: Config) -> Config:
 
 def _foreign_code(settings: DetectConfig) -> str | None:
     """SHA-256 of what finds lesions and is not of this package."""
-    module = "onnxruntime" if settings.detector == "onnx" else settings.detector.partition(":")[0]
-    if module == settings.detector:
+    prints = [foreign_fingerprint(module) for module in _foreign_modules(settings)]
+    if not prints:
         return None
-    found = foreign_fingerprint(module)
+    found = prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
     if settings.code_sha256 not in (None, found):
         raise ConfigError(
             f"detect.code_sha256: expected code of SHA-256 {settings.code_sha256}, got {found}: "
             "take the version of the detector that was meant, or change the setting"
         )
     return found
+
+
+def _foreign_modules(settings: DetectConfig) -> list[str]:
+    """Modules of other packages that find lesions; a network judges what another has found."""
+    names = [settings.detector]
+    if settings.detector == "onnx" and settings.onnx.mode == "classifier":
+        names.append(settings.onnx.base)
+    own = [module for module, colon, _ in (name.partition(":") for name in names) if colon]
+    return ["onnxruntime", *own] if settings.detector == "onnx" else own
 
 
 def _given(config: Config) -> Given:
@@ -104,10 +113,7 @@ def find_lesions(
             "scans.csv, or without that table lay lesions.csv beside the mesh; or choose a "
             "detector in detect.detector",
         )
-    found = resolve_detector(settings.detector, config, _given(config)).detect(scan, surface)
-    fault = next(faults_of(found, scan), None)
-    if fault is not None:
-        raise ScanError(ScanReason.DETECTOR_FAULT, f"the detector breaks its contract: {fault}")
+    found = answer_of(resolve_detector(settings.detector, config, _given(config)), scan, surface)
     if listed is not None:
         found = match_tags(found, listed, surface, distance_mm=settings.tag_distance_mm)
     return without_small(found, settings.min_diameter_mm, surface)

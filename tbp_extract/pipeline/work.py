@@ -151,8 +151,10 @@ def _do_scan(plan: ScanPlan, context: Context) -> Outcome:
             record = _record(plan, result, folder)
         except ScanError as error:
             file = concerned_file(error, plan.ref)
+            # Where a detector of one's own failed, its writer wants to know the line.
+            trace = traceback.format_exc() if error.reason is ScanReason.DETECTOR_FAULT else None
             quarantined = Quarantined(
-                plan.scan, str(error.reason), str(error), plan.ref.scan_id, file
+                plan.scan, str(error.reason), str(error), plan.ref.scan_id, file, trace
             )
         except (TbpError, MemoryError):
             raise

@@ -45,6 +45,13 @@ class NoDetector:
     """Has no method detect."""
 
 
+class Failing:
+    """Raises, with something private in its message."""
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        raise RuntimeError("no room beside Miller, John")
+
+
 class Liar:
     """Finds a face that is not there."""
 

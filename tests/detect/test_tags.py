@@ -160,6 +160,12 @@ def test_tags_off_the_skin_stay_dropped_under_their_reason() -> None:
     assert joined.drops.reason == (DropReason.OFF_SURFACE,)
 
 
+def test_where_all_tags_lie_off_the_skin_and_nothing_was_found_all_were_dropped() -> None:
+    joined = match_tags(finds([]), tags([(0, 0)], height_mm=40.0), SURFACE, distance_mm=FAR)
+    assert joined.empty is EmptyReason.ALL_DROPPED
+    assert next(faults_of(joined, SCAN), None) is None
+
+
 def test_ids_of_finds_never_meet_ids_of_the_list() -> None:
     found = finds([(0, 0), (20, 0), (-20, 0)])
     listed = tags([(0, 30), (0, -30)], ids=("find:2", "3"))

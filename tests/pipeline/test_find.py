@@ -12,6 +12,7 @@ from tbp_extract import read_metadata
 from tbp_extract.cli.run import run as run_command
 from tbp_extract.config import parse_config
 from tbp_extract.errors import ConfigError, OutputError
+from tbp_extract.io.layout import OutLayout
 from tbp_extract.pipeline.preflight import check_source
 from tbp_extract.pipeline.run import run
 from tbp_extract.verify import verify
@@ -83,6 +84,17 @@ def test_a_detector_that_breaks_its_contract_costs_its_scan_only(
     report = run(copy, tmp_path / "out", detect("Liar"), workers=0)
     assert [row.reason for row in report.quarantined] == ["detector_fault"]
     assert "candidates.face: 1 lie outside" in report.quarantined[0].message
+
+
+def test_a_detector_that_fails_costs_its_scan_only_and_its_writer_reads_where(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    report = run(copy, tmp_path / "out", detect("Failing"), workers=0)
+    assert report.counts["scans"]["quarantined"] == {"detector_fault": 1}
+    assert "raised RuntimeError" in report.quarantined[0].message
+    assert "Miller" not in report.quarantined[0].message
+    assert "finds.py" in read_rows(OutLayout(tmp_path / "out").quarantine)[0]["trace"]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

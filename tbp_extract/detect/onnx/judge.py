@@ -10,6 +10,7 @@ from tbp_extract.crop import extract_crops, frame_crops
 from tbp_extract.detect import Detector, Found, drop
 from tbp_extract.detect.onnx.boxes import scores_of
 from tbp_extract.detect.onnx.network import Network, load_network
+from tbp_extract.detect.valid import answer_of
 from tbp_extract.errors import ConfigError
 from tbp_extract.types import Candidates, DropReason, Scan, Surface
 
@@ -26,7 +27,7 @@ class Judge:
 
     def detect(self, scan: Scan, surface: Surface) -> Found:
         """Score every find by its crop; what scores too low is dropped as ``below_score``."""
-        found = self.base.detect(scan, surface)
+        found = answer_of(self.base, scan, surface)
         if not len(found.candidates):
             return found
         score = self._scores(scan, surface, found.candidates)

@@ -15,12 +15,12 @@ from tbp_extract.detect import Detector, Found
 from tbp_extract.detect.onnx.judge import make_judge
 from tbp_extract.detect.onnx.search import make_box_detector
 from tbp_extract.detect.resolve import Given, resolve_detector
-from tbp_extract.errors import ConfigError
+from tbp_extract.errors import ConfigError, ScanError, ScanReason
 from tbp_extract.geometry import build_surface, point_positions
 from tbp_extract.pipeline.find import settle_detector
 from tbp_extract.testing import check_detector, sample_scans
 from tbp_extract.types import CandidateSource, DropReason, EmptyReason, Scan
-from tests.detect.finds import EveryNth, Nothing
+from tests.detect.finds import EveryNth, Failing, Liar, Nothing
 from tests.detect.models import disc_classifier, disc_detector
 
 DISC_MM = 5.0
@@ -131,6 +131,29 @@ def test_a_classifier_scores_the_finds_of_another_and_drops_what_is_none() -> No
     assert (found.candidates.score > 0.5).all()
     assert Counter(found.drops.reason) == {DropReason.BELOW_SCORE: len(found.drops)}
     assert len(found.drops) >= 5
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [(Liar(), "breaks its contract: candidates.face"), (Failing(), "raised RuntimeError")],
+)
+def test_a_classifier_does_not_lean_on_a_base_that_breaks_the_contract(
+    base: Detector, message: str
+) -> None:
+    judge = make_judge(disc_classifier(65, 20), OnnxConfig.model_validate(CROPS), base)
+    with pytest.raises(ScanError, match=message) as caught:
+        ask(judge, SPOTTED)
+    assert caught.value.reason is ScanReason.DETECTOR_FAULT
+
+
+def test_the_code_of_a_base_of_ones_own_counts_as_well(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(disc_classifier(65, 20))
+    hashes = set()
+    for base in ("blob", "tests.detect.finds:Nothing"):
+        onnx = {**CROPS, "model": str(tmp_path / "model.onnx"), "base": base}
+        config = settle_detector(parse_config({"detect": {"detector": "onnx", "onnx": onnx}}))
+        hashes.add(config.detect.code_sha256)
+    assert len(hashes) == 2
 
 
 def test_a_classifier_of_nothing_gives_the_reason_of_its_base() -> None:
