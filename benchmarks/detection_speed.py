@@ -40,7 +40,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "search tiles": (find, "find_spots"),
     "  lay tiles": (lay, "_laid"),
     "  draw tiles": (lay, "draw_views"),
-    "  scale space": (spots, "_tile_peaks"),
+    "  scale space": (spots, "_peaks"),
     "  merge": (spots, "merge_near"),
     "look twice and more": (find, "look_at"),
     "surroundings": (find, "features_of"),

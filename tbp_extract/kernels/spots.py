@@ -184,3 +184,39 @@ def find_peaks(
                 out[found, 2] = here
             found += 1
     return found
+
+
+@kernel
+def search_scale(
+    fine: NDArray[np.float32],  # (N, H, W) density, smoothed
+    coarse: NDArray[np.float32],  # (N, H, W) smoothed twice as wide
+    support: NDArray[np.float32],  # (N, H, W) share of skin below the filter
+    least: float,  # response that a peak has at least
+    noise_times: float,  # and by its image's mean response
+    least_support: float,
+    most_stretch: float,
+    diameter_px: float,  # of the spots that answer most
+    least_scatter: float,
+    least_apart: float,  # how far a peak stands out at least
+    out: NDArray[np.float64],  # (M, 4) image, row, column, response: room for every fourth pixel
+) -> int:
+    """Peaks of the difference of each image and its coarser one; returns how many."""
+    height, width = fine.shape[1:]
+    response = np.empty((height, width), np.float32)
+    peaks, apart = np.empty((height * width // 4 + 1, 3)), np.empty(height * width // 4 + 1)
+    found = 0
+    for n in range(fine.shape[0]):
+        total = 0.0
+        for r in range(height):
+            for c in range(width):
+                response[r, c] = fine[n, r, c] - coarse[n, r, c]
+                total += abs(response[r, c])
+        bar = max(least, noise_times * total / (height * width))
+        k = find_peaks(response, support[n], bar, least_support, most_stretch, peaks)
+        stand_out(fine[n], peaks[:k], diameter_px, least_scatter, apart)
+        for i in range(k):
+            if apart[i] >= least_apart:
+                out[found, 0] = n
+                out[found, 1:] = peaks[i]
+                found += 1
+    return found

@@ -72,6 +72,33 @@ def test_peaks_stand_out_by_the_scatter_of_the_ring_around_them() -> None:
     np.testing.assert_allclose(out, wanted, rtol=1e-5)
 
 
+def test_a_scale_gives_the_peaks_of_each_image_that_stand_out() -> None:
+    rng = _rng()
+    rows, cols = np.indices((40, 50))
+    fine = rng.normal(1.0, 0.02, (2, 40, 50)).astype(np.float32)
+    coarse = np.ones_like(fine)
+    places = ((0, 12, 30, 0.5), (1, 20, 15, 0.4), (1, 28, 40, 0.3))
+    for image, row, col, height in places:
+        away2 = (rows - row) ** 2 + (cols - col) ** 2
+        fine[image] += height * np.exp(-away2 / 8.0).astype(np.float32)
+    support = np.ones_like(fine)
+    support[1, :, 30:] = 0.5
+    out = np.empty((1000, 4))
+    n = spots.search_scale(fine, coarse, support, 0.01, 2.5, 0.8, 8.0, 5.4, 0.01, 4.0, out)
+    wanted = set()
+    for image in range(2):
+        response = (fine[image] - coarse[image]).astype(np.float64)
+        for row, col in naive.peaks(response, max(0.01, 2.5 * np.abs(response).mean()), 8.0):
+            # Placed to a fraction of a pixel, a peak is judged where it lies: here in its own.
+            apart = naive.apart(fine[image].astype(np.float64), (row, col), 5.4, 0.01)
+            if support[image, row, col] >= 0.8 and apart >= 4.0:
+                wanted.add((image, row, col))
+    found = {(int(k), round(r), round(c)) for k, r, c, _ in out[:n].tolist()}
+    assert found == wanted
+    # Those with skin below the filter.
+    assert found & {place[:3] for place in places} == {place[:3] for place in places[:2]}
+
+
 def test_the_spread_of_a_tile_is_that_of_what_shows() -> None:
     rng = _rng()
     image = rng.random((2, 6, 7)).astype(np.float32)

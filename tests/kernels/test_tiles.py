@@ -28,10 +28,16 @@ def _laid(
     face, axes, box = np.empty(n, np.int32), np.empty((n, 3, 3)), np.empty((n, 2, 2))
     count = tiles.lay_tiles(
         surface.vertices_mm, surface.faces, surface.neighbours, surface.face_normals, middles,
-        look, order, CORE_MM, COS, np.zeros(n, np.int32), np.empty(n, np.int32), done.copy(),
-        face, axes, box,
+        _area_mm2(surface), look, order, CORE_MM, COS, np.zeros(n, np.int32), np.empty(n, np.int32),
+        done.copy(), face, axes, box,
     )  # fmt: skip
     return [naive.Tile(int(face[k]), axes[k], box[k]) for k in range(count)]
+
+
+def _area_mm2(surface: Surface) -> NDArray[np.float64]:
+    corner = surface.vertices_mm[surface.faces]
+    cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    return np.asarray(0.5 * np.linalg.norm(cross, axis=1))
 
 
 def test_tiles_lie_where_the_plain_cover_lays_them(limb: Surface) -> None:

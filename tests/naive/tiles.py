@@ -34,20 +34,35 @@ def laid_tiles(
 ) -> list[Tile]:  # fmt: skip
     """Cover the faces greedily; `core_mm` is half the side of what a tile answers for."""
     left = {int(face) for face in order if not done[face]}
+    corner = surface.vertices_mm[surface.faces]
+    area = 0.5 * np.linalg.norm(
+        np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1
+    )
     tiles = []
-    for seed in order.tolist():
-        if seed not in left:
-            continue
+
+    def reached(seed: int) -> set[int]:
         axes = axes_at(surface, seed, look[seed])
         way = (middles - middles[seed]) @ axes[:2].T
         square = (np.abs(way) <= core_mm).all(axis=1)
         may = square & (surface.face_normals @ axes[2] >= cos)
-        reached = {seed} | _connected(surface, seed, may)
-        new = np.array(sorted(reached & left))
-        left -= reached
-        corner = surface.vertices_mm[surface.faces[new]].reshape(-1, 3) - middles[seed]
-        inside = np.clip(corner @ axes[:2].T, -core_mm, core_mm)
+        return {seed} | _connected(surface, seed, may)
+
+    def lay(seed: int) -> None:
+        new = np.array(sorted(reached(seed) & left))
+        left.difference_update(new.tolist())
+        axes = axes_at(surface, seed, look[seed])
+        inside = (corner[new].reshape(-1, 3) - middles[seed]) @ axes[:2].T
+        inside = np.clip(inside, -core_mm, core_mm)
         tiles.append(Tile(seed, axes, np.stack((inside.min(axis=0), inside.max(axis=0)))))
+
+    for first in order.tolist():
+        if first in left:
+            new = np.array(sorted(reached(first) & left))
+            centre = np.average(middles[new], axis=0, weights=area[new])
+            away2 = ((middles[new] - centre) ** 2).sum(axis=1)
+            lay(int(new[away2 <= away2.min() + 1e-3].min()))
+        if first in left:
+            lay(first)
     return tiles
 
 
@@ -86,5 +101,6 @@ def raised_shares(
     """(F,) share of each face that is shown in the view that shows most of it."""
     count = np.bincount(shown[shown >= 0], minlength=len(face))
     px = area_mm2[face] * cos / mm_per_px**2
-    part = np.where(cos >= least, np.minimum((count + 0.5) / np.maximum(px, 1e-9), 1.0), 0.0)
+    seen = (count + 0.5 * np.maximum(np.sqrt(px), 1.0)) / np.maximum(px, 1e-9)
+    part = np.where(cos >= least, np.minimum(seen, 1.0), 0.0)
     return np.array([max(old, *part[face == f], 0.0) for f, old in enumerate(share)])

@@ -26,10 +26,12 @@ __all__ = [
     "nested_pairs",
 ]
 
-TILE_MM_PER_PX = 0.4
-"""A lesion of 2.5 mm is 6 pixels wide."""
+TILE_MM_PER_PX = 0.56
+"""A lesion of 2.5 mm is 4.5 pixels wide: the least scale, a sigma of one pixel, just takes it."""
 
-OCTAVES = 4
+SCALES = 7
+"""Two an octave: spots of 2.2 to 17 mm."""
+
 DIAMETER_BY_SIGMA = 3.85
 """A disc this many sigma wide answers most to the difference of Gaussians sigma and 2 sigma."""
 
@@ -49,8 +51,6 @@ FLOOR = 0.002
 
 MOST_STRETCH = 8.0
 """Ratio of curvatures above which a maximum is a ridge: a hair, a fold, a border."""
-
-MOST_PEAKS = 4096
 
 ALIKE = 1.8
 """Spots whose diameters differ by more are two, one in the other."""
@@ -106,9 +106,7 @@ def find_spots(skin: Skin, coverage: Coverage) -> tuple[Spots, float]:
             coverage.add(tiles)
             image, valid = densities(tiles)
             texture = max(texture, kernels.spread(image, valid))
-            peaks = [_tile_peaks(image[k], valid[k]) for k in range(len(tiles))]
-            tile = np.repeat(np.arange(len(tiles)), [len(part) for part in peaks])
-            found.append(_place(skin.surface, tiles, tile, np.concatenate(peaks)))
+            found.append(_place(skin.surface, tiles, *_peaks(image, valid)))
         done = (coverage.area_mm2 <= 0.0) | (coverage.share >= 0.5)
         if done.all():
             break
@@ -142,56 +140,72 @@ def densities(views: Views) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return image, valid
 
 
-def _tile_peaks(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(K, 4) row, column, diameter in pixels, response."""
-    filled = _filled(image, valid)
-    peaks = []
-    out = np.empty((MOST_PEAKS, 3))
-    blurred, support, step = filled, valid, 1
-    for octave in range(OCTAVES):
-        first = _blur(blurred, 0.87 if octave == 0 else 0.0)
+def _peaks(
+    image: NDArray[np.float32], valid: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Tile of each peak (K,), and its row, column, diameter in pixels and response (K, 4)."""
+    # Skin is carried beyond its edge, so that the edge is no spot.
+    for k in np.flatnonzero(~valid.all(axis=(1, 2))):
+        kernels.fill_gaps(image[k], valid[k])
+    blurred, support, step, parts = image, valid, 1, []
+    for octave in range((SCALES + 1) // 2):
+        first = _blur(blurred, 0.87) if octave == 0 else blurred
         second = _blur(first, 1.0)
         third = _blur(second, 1.414)
-        fourth = _blur(third, 2.0)
-        for k, response in enumerate((first - third, second - fourth)):
-            if octave == 0 and k == 0:
-                continue
-            noise = NOISE_TIMES * cv2.norm(response, cv2.NORM_L1) / response.size
-            least = max(LEAST_RESPONSE[0 if octave == 0 else 1], noise)
-            n = kernels.find_peaks(response, support, least, LEAST_SUPPORT, MOST_STRETCH, out)
-            top, px = out[: min(n, len(out))], DIAMETER_BY_SIGMA * (1.0, 1.414)[k]
-            apart = np.empty(len(top))
-            kernels.stand_out((first, second)[k], top, px, LEAST_SCATTER, apart)
-            top = top[apart >= LEAST_APART]
-            here = np.empty((len(top), 4))
-            # Every second pixel is kept: pixel r of the coarse grid is pixel r * step.
-            here[:, :2] = top[:, :2] * step
-            here[:, 2] = px * step
-            here[:, 3] = top[:, 2]
-            peaks.append(here)
-        blurred = np.ascontiguousarray(third[::2, ::2])
-        support = np.ascontiguousarray(cv2.blur(support, (5, 5))[::2, ::2])
-        step *= 2
-        if min(blurred.shape) < 8:
+        parts.append(_scale_peaks(2 * octave, first, third, support, step))
+        if 2 * octave + 1 < SCALES:
+            parts.append(_scale_peaks(2 * octave + 1, second, _blur(third, 2.0), support, step))
+        # Every second pixel is kept: pixel r of the coarse grid is pixel r * step.
+        blurred, step = np.ascontiguousarray(third[:, ::2, ::2]), 2 * step
+        support = np.ascontiguousarray(_supported(support)[:, ::2, ::2])
+        if min(blurred.shape[1:]) < 8:
             break
-    return np.concatenate(peaks)
+    peaks = np.concatenate(parts)
+    return peaks[:, 0].astype(np.intp), peaks[:, 1:]
 
 
-def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    if sigma == 0.0:
-        return image
-    side = 2 * int(np.ceil(3.0 * sigma)) + 1
-    return np.asarray(
-        cv2.GaussianBlur(image, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32
+def _scale_peaks(
+    scale: int,
+    fine: NDArray[np.float32],
+    coarse: NDArray[np.float32],
+    support: NDArray[np.float32],
+    step: int,
+) -> NDArray[np.float64]:
+    """(K, 5) tile, row, column, diameter, response; pixels of the finest scale."""
+    px = DIAMETER_BY_SIGMA * (1.0, 1.414)[scale % 2]
+    out = np.empty((fine.size // 4 + len(fine), 4))
+    n = kernels.search_scale(
+        fine,
+        coarse,
+        support,
+        LEAST_RESPONSE[min(scale, 1)],
+        NOISE_TIMES,
+        LEAST_SUPPORT,
+        MOST_STRETCH,
+        px,
+        LEAST_SCATTER,
+        LEAST_APART,
+        out,
     )
+    tile, row, column, response = out[:n].T
+    return np.column_stack((tile, row * step, column * step, np.full(n, px * step), response))
 
 
-def _filled(image: NDArray[np.float32], valid: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Carry the skin beyond its edge, so that the edge is no spot."""
-    if valid.all():
-        return image
-    out = image.copy()
-    kernels.fill_gaps(out, valid)
+def _blur(images: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    side = 2 * int(np.ceil(3.0 * sigma)) + 1
+    out = np.empty_like(images)
+    for k in range(len(images)):
+        cv2.GaussianBlur(
+            images[k], (side, side), sigma, dst=out[k], borderType=cv2.BORDER_REFLECT_101
+        )
+    return out
+
+
+def _supported(support: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of skin below a filter."""
+    out = np.empty_like(support)
+    for k in range(len(support)):
+        cv2.blur(support[k], (5, 5), dst=out[k])
     return out
 
 

@@ -97,8 +97,8 @@ def lay_tiles(
     Returns
     -------
     CropFrames
-        In the order of the first face that each is laid for. They follow the mesh: moving or
-        turning the body, or another texture layout, leaves them where they are on the skin.
+        In the order in which they were laid. They follow the mesh: moving or turning the body, or
+        another texture layout, leaves them where they are on the skin.
     """
     face, axes, _ = _laid(skin, done, core_mm)
     size = _size_px(core_mm, mm_per_px)
@@ -138,6 +138,7 @@ def _laid(
         surface.neighbours,
         surface.face_normals,
         skin.middles_mm,
+        skin.area_mm2,
         skin.look,
         skin.place,
         0.5 * core_mm,

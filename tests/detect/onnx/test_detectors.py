@@ -71,7 +71,8 @@ def test_boxes_on_tiles_become_one_find_a_disc_at_its_place_and_size() -> None:
     assert away.min(axis=1).max() < 0.5
     np.testing.assert_allclose(found.candidates.diameter_mm, DISC_MM, atol=1e-5)
     assert set(found.candidates.source) == {CandidateSource.DETECTOR}
-    assert (found.candidates.score > 0.9).all()
+    # Skin that curves away shows a disc narrower than its box, which then holds some bright skin.
+    assert (found.candidates.score > 0.85).all()
     assert found.empty is None
 
 
