@@ -56,6 +56,8 @@ def _lines(now: "RunStatus") -> list[str]:
             if waiting
             else "complete: the release has its manifest"
         ]
+    elif now.settled and not now.exported:
+        lines = ["finished, and no lesion was left to release: there is none"]
     else:
         lines = ["not running and not complete: the command of the run goes on with it"]
     lines.append(f"scans: {now.states.total()} planned{_listed(now.states)}")
@@ -65,6 +67,8 @@ def _lines(now: "RunStatus") -> list[str]:
         f"lesions: {now.found} found, {now.exported} exported, {now.dropped.total()} dropped"
         f"{_listed(now.dropped)}"
     )
+    if now.empty:
+        lines.append(f"scans without a lesion{_listed(now.empty)}")
     if now.shared_meshes:
         lines.append(shared_mesh_sentence(now.shared_meshes))
     if now.holder and now.scans_per_hour:

@@ -21,12 +21,16 @@ from typing import Any, Final
 from tbp_extract.errors import OutputError
 from tbp_extract.io.files import PRIVATE_FILE, sha256_file, write_whole
 
-__all__ = ["Ledger", "ScanRow", "ScanState", "open_ledger", "read_ledger"]
+__all__ = ["COUNTED", "Ledger", "ScanRow", "ScanState", "open_ledger", "read_ledger"]
 
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS scans (scan TEXT PRIMARY KEY, row TEXT NOT NULL, sha256 TEXT)",
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, row TEXT NOT NULL, sha256 TEXT)",
 )
+
+
+COUNTED: Final = ("found", "exported", "dropped", "empty")
+"""What a row repeats of a finished scan's entry in the manifest."""
 
 
 class ScanState(StrEnum):
@@ -66,7 +70,7 @@ class ScanRow:
     """When this row was written, seconds since 1970."""
 
     counts: Mapping[str, Any] = field(default_factory=dict)
-    """Of a finished scan: ``found``, ``exported`` and ``dropped`` by reason."""
+    """Of a finished scan: `COUNTED` of its entry in the manifest."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """What the input files looked like. Private."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tbp_extract.errors import OutputError, ScanReason, WorkerError
-from tbp_extract.io.ledger import Ledger, ScanRow, ScanState
+from tbp_extract.io.ledger import COUNTED, Ledger, ScanRow, ScanState
 from tbp_extract.pipeline.plan import ScanPlan
 from tbp_extract.pipeline.pool import Death, Workers
 from tbp_extract.pipeline.stop import StopRequest
@@ -164,7 +164,7 @@ class Driver:
     def _note(self, task: ScanPlan, outcome: Outcome) -> None:
         row = self._row(task)
         if isinstance(outcome, ScanDone):
-            counts = {name: outcome.entry[name] for name in ("found", "exported", "dropped")}
+            counts = {name: outcome.entry[name] for name in COUNTED}
             row = replace(row, state=ScanState.DONE, counts=counts)
         elif isinstance(outcome, ScanFailed):
             details = asdict(outcome.quarantined)

@@ -42,6 +42,9 @@ class RunStatus:
     dropped: Counter[str]
     """Lesions by reason."""
 
+    empty: Counter[str]
+    """Finished scans without a lesion to export, by reason."""
+
     scans_per_hour: float | None
     """Of this run; ``None`` where too few are settled to tell."""
 
@@ -53,6 +56,11 @@ class RunStatus:
 
     shared_meshes: int = 0
     """Meshes that stand for more than one patient."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether every scan is finished or quarantined."""
+        return sum(self.states[str(state)] for state in SETTLED) == self.states.total()
 
 
 def read_status(out: Path) -> RunStatus:
@@ -78,6 +86,8 @@ def read_status(out: Path) -> RunStatus:
         found=sum(counts["found"] for counts in done),
         exported=sum(counts["exported"] for counts in done),
         dropped=sum((Counter(counts["dropped"]) for counts in done), Counter[str]()),
+        # Ledgers of earlier versions do not tell.
+        empty=Counter(why for counts in done if (why := counts.get("empty"))),
         scans_per_hour=rate and rate * 3600.0,
         seconds_left=open_scans / rate if rate and open_scans else None,
         silent_s=now - max((row.changed_at for row in scans), default=now),

@@ -9,7 +9,7 @@ from tbp_extract.errors import OutputError, ScanReason
 from tbp_extract.io.crop_places import CropPlaces
 from tbp_extract.io.folder import InputFile
 from tbp_extract.io.inputs import still_the_same
-from tbp_extract.io.ledger import ScanRow, ScanState
+from tbp_extract.io.ledger import COUNTED, ScanRow, ScanState
 from tbp_extract.io.manifest import is_whole
 from tbp_extract.io.records import Quarantined
 from tbp_extract.io.scan_record import ScanRecord, read_scan_record
@@ -142,7 +142,7 @@ def _renewed(
             patient=record.patient,
             tries=row.tries if row else 0,
             seconds=row.seconds if row else 0.0,
-            counts={name: entry[name] for name in ("found", "exported", "dropped")},
+            counts={name: entry[name] for name in COUNTED},
             inputs=now,
         )
     ]

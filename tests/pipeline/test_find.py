@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from tbp_extract import read_metadata
 from tbp_extract.cli.run import run as run_command
+from tbp_extract.cli.status import status as status_command
 from tbp_extract.config import parse_config
 from tbp_extract.errors import ConfigError, OutputError
 from tbp_extract.io.layout import OutLayout
@@ -75,6 +78,25 @@ def test_a_scan_with_nothing_on_it_is_done_with_its_reason(source: Path, tmp_pat
     }  # fmt: skip
     assert report.counts["lesions"]["exported"] == (SCANS - 1) * LESIONS
     assert verify(tmp_path / "out") == ()
+
+
+def test_a_run_on_skin_of_one_colour_ends_without_a_release_and_says_why(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    write_rows(copy / "scans.csv", read_rows(copy / "scans.csv")[:1])
+    for page in (copy / "arm_000").glob("*.jpg"):
+        cv2.imwrite(str(page), np.full((512, 512, 3), (140, 165, 206), np.uint8))
+    out = tmp_path / "out"
+    for _ in range(2):
+        command = [str(copy), "--out", str(out), "--workers", "0"]
+        done = CliRunner().invoke(run_command, command, standalone_mode=False)
+        assert done.return_value == 1
+        assert "scans without a lesion: 1 one_colour\nnothing was produced" in done.output
+        assert not (out / "release").exists()
+        told = CliRunner().invoke(status_command, [str(out)], standalone_mode=False).output
+        assert "finished, and no lesion was left to release" in told
+        assert "scans without a lesion: 1 one_colour" in told
 
 
 def test_a_detector_that_breaks_its_contract_costs_its_scan_only(
