@@ -31,6 +31,10 @@ class Found:
     empty: EmptyReason | None = None
     """Why there are no candidates; ``None`` exactly where there are some."""
 
+    seen_share: float | None = None
+    """Share of the skin's area that was looked at, at 60 degrees or better; ``None`` where the
+    detector does not measure it."""
+
 
 class Detector(Protocol):
     """Finds lesions on a scan.
@@ -102,7 +106,8 @@ def drop(found: Found, reasons: Sequence[DropReason | None], surface: Surface) -
     kept = np.setdiff1d(np.arange(len(reasons)), gone)
     old, drops = found.candidates, found.drops
     places = point_positions(surface, old.face[gone], old.barycentric[gone])
-    return Found(
+    return replace(
+        found,
         candidates=chosen(old, kept),
         drops=Drops(
             lesion_id=drops.lesion_id + tuple(old.lesion_id[row] for row in gone),

@@ -154,7 +154,8 @@ def _join(
     )
     drops = _left_drops(sides, rejected, prefix)
     why_none = EmptyReason.ALL_DROPPED if len(drops) else sides.found.empty
-    return Found(candidates, drops, None if len(candidates) else why_none)
+    empty = None if len(candidates) else why_none
+    return replace(sides.found, candidates=candidates, drops=drops, empty=empty)
 
 
 def _with_tags(

@@ -100,6 +100,8 @@ def faults_of(found: Found, scan: Scan) -> Iterator[str]:
     yield from _drop_faults(found.drops)
     yield from _id_faults(found)
     yield from _emptiness_faults(found)
+    if found.seen_share is not None and not 0 <= found.seen_share <= 1:
+        yield "seen_share: expected None or a share from 0 to 1, got another number"
 
 
 def _shape_faults(candidates: Candidates) -> Iterator[str]:

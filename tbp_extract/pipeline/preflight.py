@@ -78,10 +78,11 @@ def _summary(ref: ScanRef, config: Config, folder: ScanFolder) -> str:
     height_mm = float(surface.vertices_mm[:, 1].max() - surface.vertices_mm[:, 1].min())
     pages = ", ".join(f"{page.shape[1]} x {page.shape[0]} px" for page in scan.atlas)
     why = f" ({found.empty})" if found.empty else ""
+    seen = "" if found.seen_share is None else f", {100 * found.seen_share:.1f} % of the skin seen"
     return (
         f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}, "
         f"{len(found.candidates)} lesions by '{detector_name(ref, config)}'"
-        f"{_dropped(found.drops)}{why}"
+        f"{_dropped(found.drops)}{why}{seen}"
     )
 
 

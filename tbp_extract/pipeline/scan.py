@@ -13,7 +13,7 @@ from tbp_extract.columns import NOTED_COLUMNS
 from tbp_extract.config import Config
 from tbp_extract.crop import extract_crops, frame_crops
 from tbp_extract.deidentify import lesion_pseudonym, link, release, scan_pseudonym
-from tbp_extract.detect import drop
+from tbp_extract.detect import Found, drop
 from tbp_extract.detect.tags import TAG_MATCH
 from tbp_extract.gate import Verdict
 from tbp_extract.geometry import build_surface
@@ -43,6 +43,9 @@ from tbp_extract.types import (
 __all__ = ["process_scan"]
 
 _LOG = logging.getLogger(__name__)
+
+SEEN_ENOUGH = 0.95
+"""A detector sees more of the skin of a sound scan at 60 degrees or better."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +108,7 @@ def process_scan(
     scan = read_scan(ref, config, folder=folder)
     surface = build_surface(scan)
     found = find_lesions(ref, scan, surface, config, folder)
+    _tell_seen(found, name)
     n_found = len(found.candidates) + len(found.drops)
     candidates = found.candidates
     body = _body_parts(surface, name)
@@ -159,6 +163,14 @@ def _reasons(
     for index, verdict in zip(candidate, verdicts, strict=True):
         reasons[index] = verdict.drop
     return reasons
+
+
+def _tell_seen(found: Found, scan: str) -> None:
+    if found.seen_share is not None and found.seen_share < SEEN_ENOUGH:
+        _LOG.warning(
+            "%s: only %.0f %% of its skin could be looked at squarely: lesions may be missed",
+            *(scan, 100.0 * found.seen_share),
+        )
 
 
 def _body_parts(surface: Surface, scan: str) -> BodyParts:

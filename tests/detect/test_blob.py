@@ -10,6 +10,7 @@ from tbp_extract.detect.blob import Blob
 from tbp_extract.geometry import build_surface
 from tbp_extract.testing import check_detector, sample_scans
 from tbp_extract.types import EmptyReason
+from tests.targets import plane_scan
 
 PX_PER_MM = 4.0
 """Of the page of `sample_scans`."""
@@ -31,6 +32,28 @@ def test_spots_on_a_limb_are_found_once_each_with_their_size(blob: Blob) -> None
     assert len(sizes) >= 20
     assert sizes.min() > 2.4
     assert sizes.max() < 8.8
+
+
+def test_it_says_how_much_of_the_skin_it_saw(blob: Blob) -> None:
+    limb = sample_scans()["a limb with spots"]
+    assert blob.detect(limb, build_surface(limb)).seen_share == pytest.approx(1.0, abs=0.01)
+    # Two faces 160 mm wide: larger than a tile, which shows a part of each.
+    sheet = plane_scan(limb.atlas[0], 160.0, steps=1)
+    seen = blob.detect(sheet, build_surface(sheet)).seen_share
+    assert seen is not None
+    assert seen < 0.8
+
+
+def test_skin_without_area_is_no_skin(blob: Blob) -> None:
+    limb = sample_scans()["a limb with spots"]
+    flat = limb.faces[:9, [0, 0, 1]]
+    bare = replace(
+        limb,
+        faces=np.concatenate((limb.faces, flat)),
+        wedge_uv=np.concatenate((limb.wedge_uv, limb.wedge_uv[:9])),
+        face_page=np.repeat(np.array((-1, 0), np.int16), (len(limb.faces), len(flat))),
+    )
+    assert blob.detect(bare, build_surface(bare)).empty is EmptyReason.NO_SKIN
 
 
 @pytest.mark.parametrize("apart_mm", [3.0, 4.0])

@@ -6,7 +6,7 @@ import pytest
 from tbp_extract.detect import drop, nothing_found, without_small
 from tbp_extract.geometry import build_surface, point_positions
 from tbp_extract.types import DropReason, EmptyReason
-from tests.detect.finds import EveryNth
+from tests.detect.finds import EveryNth, Squinting
 from tests.targets import FLAT_PAGE, plane_scan
 
 SCAN = plane_scan(FLAT_PAGE, 10.0)
@@ -50,6 +50,12 @@ def test_one_reason_a_candidate_or_none_is_dropped() -> None:
     found = EveryNth(step=100).detect(SCAN, SURFACE)
     with pytest.raises(ValueError, match="expected 3 reasons, got 1"):
         drop(found, [None], SURFACE)
+
+
+def test_what_was_seen_of_the_skin_is_still_told_after_a_drop() -> None:
+    found = Squinting().detect(SCAN, SURFACE)
+    reasons = [DropReason.REJECTED, *[None] * (len(found.candidates) - 1)]
+    assert drop(found, reasons, SURFACE).seen_share == 0.5
 
 
 def test_dropping_nothing_leaves_an_empty_result_its_own_reason() -> None:

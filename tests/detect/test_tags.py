@@ -24,7 +24,7 @@ from tbp_extract.types import (
     Surface,
     TagMatch,
 )
-from tests.detect.finds import EveryNth
+from tests.detect.finds import EveryNth, Squinting
 from tests.targets import FLAT_PAGE, candidates_at, plane_scan
 
 SCAN = plane_scan(FLAT_PAGE, 10.0)
@@ -164,6 +164,11 @@ def test_where_all_tags_lie_off_the_skin_and_nothing_was_found_all_were_dropped(
     joined = match_tags(finds([]), tags([(0, 0)], height_mm=40.0), SURFACE, distance_mm=FAR)
     assert joined.empty is EmptyReason.ALL_DROPPED
     assert next(faults_of(joined, SCAN), None) is None
+
+
+def test_what_was_seen_of_the_skin_is_still_told_beside_tags() -> None:
+    found = Squinting().detect(SCAN, SURFACE)
+    assert match_tags(found, tags([(0, 0)]), SURFACE, distance_mm=FAR).seen_share == 0.5
 
 
 def test_ids_of_finds_never_meet_ids_of_the_list() -> None:

@@ -124,6 +124,10 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "a reason of its own": (one_drop(reason=("ugly",)), "of type DropReason"),
     "a reason of the gate": (one_drop(reason=(DropReason.HELD_FACE,)), "of the crop gate"),
     "kept and dropped": (one_drop(lesion_id=("1",)), "1 ids stand for more than one"),
+    "more seen than there is": (
+        lambda found, _: replace(found, seen_share=1.5),
+        "seen_share: expected None or a share",
+    ),
     "empty but not empty": (
         lambda found, _: replace(found, empty=EmptyReason.NO_FINDS),
         "there are candidates, yet",

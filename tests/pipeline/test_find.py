@@ -182,6 +182,16 @@ def test_a_detector_that_does_not_exist_stops_before_anything_is_written(
         next(iter(check_source(source, settings)))
 
 
+def test_a_scan_of_which_little_was_seen_is_told(source: Path, tmp_path: Path) -> None:
+    copy = without_list(source, tmp_path / "source", 0)
+    run(copy, tmp_path / "out", detect("Squinting"), workers=0)
+    log = (tmp_path / "out" / "private" / "log.txt").read_text()
+    assert "only 50 % of its skin could be looked at squarely" in log
+    first, second, _ = check_source(copy, detect("Squinting"))
+    assert "50.0 % of the skin seen" in first.summary
+    assert "skin seen" not in second.summary
+
+
 def test_the_preflight_says_who_would_find_the_lesions(source: Path, tmp_path: Path) -> None:
     copy = without_list(source, tmp_path / "source", 0)
     first, second, _ = check_source(copy, detect("Nothing"))

@@ -9,7 +9,7 @@
    from where on the body it lies if that says more (`places`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,23 +43,27 @@ class Blob:
 
     def detect(self, scan: Scan, surface: Surface) -> Found:
         """Find lesions; what stands out but is no lesion is dropped with a word for it."""
-        if not (scan.face_page >= 0).any():
+        # A face without area has no normal.
+        if not ((scan.face_page >= 0) & surface.face_normals.any(axis=1)).any():
             return nothing_found(EmptyReason.NO_SKIN)
         return self.decide(surface, describe_spots(scan, surface, load_forest()))
 
     def decide(self, surface: Surface, described: Described) -> Found:
         """Tell lesions among spots that were described."""
         looks, features = described.looks, described.features
+        seen_share = described.coverage.fraction
         if len(looks) == 0:
             flat = described.texture <= 0.0
-            return nothing_found(EmptyReason.ONE_COLOUR if flat else EmptyReason.NO_FINDS)
+            why = EmptyReason.ONE_COLOUR if flat else EmptyReason.NO_FINDS
+            return replace(nothing_found(why), seen_share=seen_share)
         score = described.score
         reasons = self._reasons(surface, looks, features, score)
         likely = np.array([reason is None for reason in reasons])
         rank = np.where(likely, 1.0 + score, score).astype(np.float64)
         rows = np.flatnonzero(likely)
         pairs = rows[nested_pairs(looks.spots.xyz_mm[rows], looks.spots.diameter_mm[rows])]
-        return _found(looks, score, kept_of_pairs(rank, pairs), reasons)
+        found = _found(looks, score, kept_of_pairs(rank, pairs), reasons)
+        return replace(found, seen_share=seen_share)
 
     def _reasons(
         self,

@@ -1,7 +1,7 @@
 """A network as a detector: it is shown surface tiles and answers with boxes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -50,15 +50,14 @@ class BoxDetector:
         skin = read_skin(scan, surface, to_mm=self.network.config.mm_per_px)
         if not (skin.area_mm2 > 0).any():
             return nothing_found(EmptyReason.NO_SKIN)
-        finds = _joined([*self._search(skin)])
-        if not len(finds.score):
-            return nothing_found(EmptyReason.NO_FINDS)
-        return _found(finds.at(_best(finds)))
+        coverage = Coverage(skin.area_mm2, np.zeros(len(skin.area_mm2)))
+        finds = _joined([*self._search(skin, coverage)])
+        found = _found(finds.at(_best(finds))) if len(finds.score) else None
+        return replace(found or nothing_found(EmptyReason.NO_FINDS), seen_share=coverage.fraction)
 
-    def _search(self, skin: Skin) -> Iterator["_Finds"]:
+    def _search(self, skin: Skin, coverage: Coverage) -> Iterator["_Finds"]:
         config = self.network.config
         core_mm = config.input_px * config.mm_per_px - 2 * MARGIN_MM - SLACK_MM
-        coverage = Coverage(skin.area_mm2, np.zeros(len(skin.area_mm2)))
         done = skin.area_mm2 <= 0.0
         for _ in range(ROUNDS):
             frames = lay_tiles(skin, done, core_mm=core_mm, mm_per_px=config.mm_per_px)

@@ -74,6 +74,7 @@ def test_boxes_on_tiles_become_one_find_a_disc_at_its_place_and_size() -> None:
     # Skin that curves away shows a disc narrower than its box, which then holds some bright skin.
     assert (found.candidates.score > 0.85).all()
     assert found.empty is None
+    assert found.seen_share == pytest.approx(1.0, abs=0.01)
 
 
 def test_the_same_finds_whatever_the_batch_and_layout() -> None:
