@@ -128,13 +128,15 @@ def _grow(
     reach_px: int,
     seen: NDArray[np.bool_],
     queue: NDArray[np.int32],
+    drawn: NDArray[np.int32],  # (F,) gets the faces that were drawn
+    rowcol: NDArray[np.float64],  # (F, 3, 2) gets their corners
     depth: NDArray[np.float32],
-    shown: NDArray[np.int32],  # (H, W) gets faces
-) -> None:
+    shown: NDArray[np.int32],  # (H, W) gets places in `drawn`
+) -> int:
     """Breadth first over shared edges, from face to face that looks up and touches the view.
 
     A face that turns away, leaves the view or lies beyond reach above or below ends the growth
-    there. Faces without area are passed over: they look nowhere.
+    there. Faces without area are passed over: they look nowhere. Returns how many were drawn.
     """
     height, width = shown.shape
     half_x, half_y = (0.5 * width + 1.0) * mm_per_px, (0.5 * height + 1.0) * mm_per_px
@@ -143,7 +145,7 @@ def _grow(
     depth[:] = -np.inf
     shown[:] = -1
     queue[0], seen[seed] = seed, True
-    head, tail = 0, 1
+    head, tail, n_drawn = 0, 1, 0
     while head < tail:
         face = queue[head]
         head += 1
@@ -165,30 +167,30 @@ def _grow(
             area = _twice_area(r0, c0, r1, c1, r2, c2)
             if area > THIN_PX2:
                 # A face without texture hides what lies below it and shows nothing.
-                name = np.int32(face) if textured[face] else np.int32(-1)
+                name = np.int32(n_drawn) if textured[face] else np.int32(-1)
                 _draw(r0, c0, h0, r1, c1, h1, r2, c2, h2, area, name, edges, depth, shown)
+                drawn[n_drawn], at = face, rowcol[n_drawn]
+                at[0, 0], at[0, 1], at[1, 0], at[1, 1], at[2, 0], at[2, 1] = r0, c0, r1, c1, r2, c2
+                n_drawn += 1
         for k in range(3):
             other = neighbours[face, k]
             if other >= 0 and not seen[other]:
                 seen[other] = True
                 queue[tail] = other
                 tail += 1
-    for at in range(tail):
-        seen[queue[at]] = False
+    for k in range(tail):
+        seen[queue[k]] = False
+    return n_drawn
 
 
 @kernel
 def _map_texels(
-    corner: NDArray[np.float64],  # (3, 3) right, down and height, mm
-    mm_per_px: float,
-    middle_r: float,
-    middle_c: float,
-    texel: NDArray[np.float64],  # (3, 2) row, column on the page
+    rowcol: NDArray[np.float64],  # (3, 2) in the view
+    texel: NDArray[np.float64],  # (3, 2) on the page
     out: NDArray[np.float64],  # (2, 3)
 ) -> None:
-    r0, c0 = corner[0, 1] / mm_per_px + middle_r, corner[0, 0] / mm_per_px + middle_c
-    r1, c1 = corner[1, 1] / mm_per_px + middle_r, corner[1, 0] / mm_per_px + middle_c
-    r2, c2 = corner[2, 1] / mm_per_px + middle_r, corner[2, 0] / mm_per_px + middle_c
+    r0, c0, r1, c1 = rowcol[0, 0], rowcol[0, 1], rowcol[1, 0], rowcol[1, 1]
+    r2, c2 = rowcol[2, 0], rowcol[2, 1]
     area = _twice_area(r0, c0, r1, c1, r2, c2)
     for axis in range(2):
         ta, tb = texel[1, axis] - texel[0, axis], texel[2, axis] - texel[0, axis]
@@ -213,7 +215,9 @@ def draw_views(
     reach_px: int,  # how far above or below the middle skin may lie
     seen: NDArray[np.bool_],  # (F,) comes and leaves as False
     queue: NDArray[np.int32],  # (F,) scratch
-    row_of: NDArray[np.int32],  # (F,) scratch that holds anything
+    drawn: NDArray[np.int32],  # (F,) scratch
+    row_of: NDArray[np.int32],  # (F,) scratch
+    rowcol: NDArray[np.float64],  # (F, 3, 2) scratch
     depth: NDArray[np.float32],  # (H, W) scratch
     out_shown: NDArray[np.int32],  # (N, H, W) row of what shows in each pixel, -1 for none
     out_face: NDArray[np.int32],  # (M,) of each row
@@ -223,39 +227,30 @@ def draw_views(
     """Draw N views; returns how many rows there are: at most as many as pixels.
 
     Plan: `_grow` leaves the faces that show. Then each of them gets a row, in the order in which
-    they show. A face has one in this view if the row that it names is the view's and names it.
+    they show.
     """
     height, width = out_shown.shape[1:]
-    middle_r, middle_c = 0.5 * (height - 1), 0.5 * (width - 1)
-    corner = np.empty((3, 3))
     rows = 0
     for n in range(seed.shape[0]):
-        _grow(
+        shown = out_shown[n]
+        n_drawn = _grow(
             vertices, faces, neighbours, face_normals, textured, seed[n], origin[n], axes[n],
-            mm_per_px, reach_px, seen, queue, depth, out_shown[n],
+            mm_per_px, reach_px, seen, queue, drawn, rowcol, depth, shown,
         )  # fmt: skip
-        begin = rows
+        row_of[:n_drawn] = -1
         for r in range(height):
-            last, row = np.int32(-1), np.int32(-1)
             for c in range(width):
-                face = out_shown[n, r, c]
-                if face == last:
-                    out_shown[n, r, c] = row
+                at = shown[r, c]
+                if at < 0:
                     continue
-                last, row = face, np.int32(-1)
-                if face >= 0:
-                    row = row_of[face]
-                    if row < begin or row >= rows or out_face[row] != face:
-                        row = np.int32(rows)
-                        row_of[face], out_face[row] = row, face
-                        rows += 1
-                out_shown[n, r, c] = row
-        for at in range(begin, rows):
-            face = out_face[at]
-            _project(vertices, faces, face, origin[n], axes[n], corner)
-            _map_texels(corner, mm_per_px, middle_r, middle_c, texel[face], out_maps[at])
-            facing = 0.0
-            for axis in range(3):
-                facing += face_normals[face, axis] * axes[n, 2, axis]
-            out_cos[at] = np.float32(facing)
+                if row_of[at] < 0:
+                    row_of[at] = rows
+                    face = drawn[at]
+                    _map_texels(rowcol[at], texel[face], out_maps[rows])
+                    facing = 0.0
+                    for axis in range(3):
+                        facing += face_normals[face, axis] * axes[n, 2, axis]
+                    out_face[rows], out_cos[rows] = face, np.float32(facing)
+                    rows += 1
+                shown[r, c] = row_of[at]
     return rows

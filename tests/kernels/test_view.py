@@ -70,8 +70,8 @@ def _drawn(
     rows = view.draw_views(
         surface.vertices_mm, surface.faces, surface.neighbours, surface.face_normals, textured,
         texel, frames.face, frames.origin_mm, frames.axes, MM_PER_PX, SIZE, seen,
-        np.empty(n_faces, np.int32), np.arange(n_faces, dtype=np.int32),
-        np.empty(shape, np.float32), shown, face, cos, maps,
+        np.empty(n_faces, np.int32), np.empty(n_faces, np.int32), np.empty(n_faces, np.int32),
+        np.empty((n_faces, 3, 2)), np.empty(shape, np.float32), shown, face, cos, maps,
     )  # fmt: skip
     assert not seen.any()
     return shown, face[:rows], cos[:rows], maps[:rows]

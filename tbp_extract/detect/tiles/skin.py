@@ -40,7 +40,11 @@ class Scratch:
     """False between calls."""
 
     queue: NDArray[np.int32]
+    drawn: NDArray[np.int32]
     row_of: NDArray[np.int32]
+
+    rowcol: NDArray[np.float64]
+    """(F, 3, 2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +142,9 @@ def read_skin(scan: Scan, surface: Surface, *, to_mm: float) -> Skin:
         scratch=Scratch(
             np.zeros(len(area), np.bool_),
             np.empty(len(area), np.int32),
-            np.zeros(len(area), np.int32),
+            np.empty(len(area), np.int32),
+            np.empty(len(area), np.int32),
+            np.empty((len(area), 3, 2)),
         ),
     )
 
