@@ -15,6 +15,15 @@ __all__ = ["Boxes", "best_of_overlapping", "boxes_of", "scores_of"]
 MOST_BOXES: Final = 2000
 """More boxes above the threshold on one tile are no lesions: the threshold is wrong."""
 
+ONE_PX: Final = 1.05
+"""Boxes that all lie within the first pixel are in shares of the side."""
+
+FAR_OUT: Final = 2.0
+"""Shares beyond this are in pixels."""
+
+SOME: Final = 8
+"""Boxes of one batch that say something about the format of all."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boxes:
@@ -53,7 +62,8 @@ def boxes_of(outputs: Mapping[str, NDArray[Any]], count: int, config: OnnxConfig
     Raises
     ------
     ConfigError
-        If an output is not there or not of such a shape.
+        If an output is not there or not of such a shape, or if its boxes are in another unit or
+        format than the settings say.
     ScanError
         If more boxes pass the threshold than there can be lesions.
     """
@@ -68,10 +78,12 @@ def boxes_of(outputs: Mapping[str, NDArray[Any]], count: int, config: OnnxConfig
             f"detect.onnx: expected boxes as rows of {wanted} for {count} images, got an output "
             f"of shape {rows.shape}: see boxes, scores and transposed"
         )
-    raw = rows[:count, :, 4:] if inline else _aligned(_array(outputs, config.scores), rows)
-    score = _probability(raw[:count], config)
+    given = rows[:count, :, 4:] if inline else _aligned(_array(outputs, config.scores), rows)
+    score = _probability(given[:count], config)
     image, row = np.nonzero(score >= config.score_threshold)
-    corners = _corners_px(rows[image, row, :4].astype(np.float64), config)
+    raw = rows[image, row, :4].astype(np.float64)
+    _check_numbers(raw, config)
+    corners = _corners_px(raw, config)
     return _best(Boxes(image, corners, score[image, row]), count, config.nms_iou)
 
 
@@ -188,6 +200,30 @@ def _probability(raw: NDArray[Any], config: OnnxConfig) -> NDArray[np.float64]:
             f"to {best.max():.3g}: see activation"
         )
     return best
+
+
+def _check_numbers(box: NDArray[np.float64], config: OnnxConfig) -> None:
+    """Raise where boxes (K, 4) cannot be what the settings say; such would be no finds, silently.
+
+    One odd box is a network's fault, not a setting's.
+    """
+    if not len(box):
+        return
+    largest, usual = float(np.abs(box).max()), float(np.median(np.abs(box)))
+    if 0 < largest <= ONE_PX if config.box_unit == "px" else usual > FAR_OUT:
+        unit = "pixels" if config.box_unit == "px" else "shares of a tile's side"
+        raise ConfigError(
+            f"detect.onnx: expected boxes in {unit}, got numbers of {usual:.3g}, the largest "
+            f"{largest:.3g}: see box_unit"
+        )
+    side = config.input_px if config.box_unit == "px" else 1
+    if config.box_format == "xyxy":
+        wrong, what = (box[:, 2:] < box[:, :2]).any(axis=1), "end before they begin"
+    else:
+        middle = box[:, :2] + (0.5 * box[:, 2:] if config.box_format == "xywh" else 0.0)
+        wrong, what = ((middle < 0) | (middle > side)).any(axis=1), "have their middle off the tile"
+    if len(box) >= SOME and wrong.mean() > 0.5:
+        raise ConfigError(f"detect.onnx: {wrong.sum()} of {len(box)} boxes {what}: see box_format")
 
 
 def _corners_px(box: NDArray[np.float64], config: OnnxConfig) -> NDArray[np.float64]:

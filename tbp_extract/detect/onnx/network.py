@@ -69,6 +69,8 @@ class Network:
 
         Raises
         ------
+        ConfigError
+            If an output is no array of numbers.
         ScanError
             ``DETECTOR_FAULT`` if the model fails or gives numbers that are none.
         MemoryError
@@ -88,6 +90,11 @@ class Network:
                 raise ScanError(
                     ScanReason.DETECTOR_FAULT, f"the network failed with a {type(error).__name__}"
                 ) from error
+            if not all(isinstance(o, np.ndarray) and o.dtype.kind in "fiub" for o in outputs):
+                raise ConfigError(
+                    "detect.onnx.model: expected outputs that are arrays of numbers, got others "
+                    "(sequences, maps or texts): export it without them"
+                )
             if any(o.dtype.kind == "f" and not np.isfinite(o).all() for o in outputs):
                 raise ScanError(
                     ScanReason.DETECTOR_FAULT, "the network gave NaN or infinite numbers"

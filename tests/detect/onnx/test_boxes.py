@@ -131,7 +131,7 @@ def test_an_output_of_another_kind_is_refused_with_the_setting_to_look_at(
 
 def test_a_threshold_that_lets_everything_through_is_a_fault() -> None:
     with pytest.raises(ScanError, match=r"2500 boxes above .* raise the threshold") as caught:
-        read({"out": np.ones((1, 2500, 5))}, 1)
+        read({"out": np.tile((40.0, 40.0, 50.0, 50.0, 1.0), (1, 2500, 1))}, 1)
     assert caught.value.reason is ScanReason.DETECTOR_FAULT
 
 
@@ -173,3 +173,34 @@ def test_one_score_an_image() -> None:
     np.testing.assert_allclose(scores_of({"s": flat}, 2, OnnxConfig()), [0.1, 0.2], atol=1e-6)
     with pytest.raises(ConfigError, match=r"shape \(N,\) or \(N, classes\)"):
         scores_of({"s": np.zeros((2, 3, 4), np.float32)}, 2, OnnxConfig())
+
+
+MANY = np.stack((*np.random.default_rng(0).uniform(0, 80, (2, 12)), *np.full((2, 12), 9.0)), -1)
+"""Corner and size."""
+
+
+def answered(box: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    return {"out": np.concatenate((box, np.full((len(box), 1), 0.9)), -1)[None]}
+
+
+@pytest.mark.parametrize(
+    ("box", "settings", "message"),
+    [
+        (MANY / SIDE, {}, "expected boxes in pixels.*see box_unit"),
+        (MANY, {"box_unit": "share"}, "expected boxes in shares.*see box_unit"),
+        (MANY, {"box_format": "xyxy"}, "end before they begin: see box_format"),
+        (MANY + np.array((60, 60, 0, 0)), {"box_format": "cxcywh"}, "off the tile: see box_format"),
+    ],
+)
+def test_boxes_in_another_unit_or_format_are_refused_and_not_lost(
+    box: NDArray[np.float64], settings: dict[str, Any], message: str
+) -> None:
+    assert len(read(answered(MANY), 1, box_format="xywh", nms_iou=1.0)) == len(MANY)
+    with pytest.raises(ConfigError, match=message):
+        read(answered(box), 1, **{"box_format": "xywh", **settings})
+
+
+def test_one_odd_box_is_no_reason_to_stop() -> None:
+    odd = np.array([[90.0, 90, 5, 5], [500, 10, 520, 30]])
+    assert len(read(answered(odd), 1)) == 2
+    assert len(read(answered(np.zeros((9, 4))), 1)) == 9

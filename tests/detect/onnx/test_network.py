@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from tbp_extract.config import OnnxConfig
 from tbp_extract.detect.onnx.network import load_network
 from tbp_extract.errors import ConfigError, ScanError, ScanReason
-from tests.detect.models import echo, model_bytes
+from tests.detect.models import OPSET, echo, model_bytes
 
 SIDE = 16
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
@@ -87,6 +87,22 @@ def test_a_network_that_gives_nan_is_a_fault_of_the_scan_that_it_was_asked_about
     with pytest.raises(ScanError, match="NaN or infinite") as caught:
         seen(model_bytes(nodes, shape=shape, outputs={"seen": shape}), mean=(2.0, 2.0, 2.0))
     assert caught.value.reason is ScanReason.DETECTOR_FAULT
+
+
+@pytest.mark.parametrize("kind", ["sequence", "text"])
+def test_a_network_whose_output_is_no_array_of_numbers_is_refused(kind: str) -> None:
+    shape = ("N", 3, SIDE, SIDE)
+    if kind == "sequence":
+        node = helper.make_node("SplitToSequence", ["images"], ["seen"], axis=0)
+        out = helper.make_tensor_sequence_value_info("seen", TensorProto.FLOAT, None)
+    else:
+        node = helper.make_node("Cast", ["images"], ["seen"], to=TensorProto.STRING)
+        out = helper.make_tensor_value_info("seen", TensorProto.STRING, shape)
+    given = helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)
+    graph = helper.make_graph([node], "odd", [given], [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    with pytest.raises(ConfigError, match="arrays of numbers, got others"):
+        seen(model.SerializeToString())
 
 
 def test_without_onnxruntime_it_is_said_how_to_install_it(
