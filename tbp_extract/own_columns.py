@@ -48,8 +48,13 @@ TAKING_COLUMNS: tuple[Column, ...] = (
         "brown > -30 >= dark",
         Origin.OWN,
     ),
+    share(
+        "tbp_ex_find_score",
+        "How likely the find is a lesion, by its detector (docs/detection.md); empty where only a "
+        "list or a tag named it",
+    ),
 )
-"""Sharpness, light, hair, skin tone."""
+"""Sharpness, light, hair, skin tone, how sure the detector was."""
 
 MAIN_MEASURES: tuple[str, ...] = (
     "clin_size_long_diam_mm",

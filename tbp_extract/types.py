@@ -39,7 +39,7 @@ class CandidateSource(StrEnum):
     LIST = "list"
     DETECTOR = "detector"
     BOTH = "both"
-    """Found by a detector and tagged in a list."""
+    """A lesion that a detector found and a person tagged."""
 
 
 class TagMatch(StrEnum):

@@ -186,11 +186,7 @@ def _overruling(alone: Candidates, rejected: NDArray[np.intp]) -> Candidates:
     """Say of tags on no accepted lesion whether they overrule a rejection."""
     met = rejected >= 0
     outcome = np.where(met, str(TagMatch.TAGGED_NL), str(TagMatch.UNMATCHED)).astype(object)
-    return replace(
-        alone,
-        source=tuple(CandidateSource.BOTH if m else CandidateSource.LIST for m in met),
-        extra={**alone.extra, TAG_MATCH: outcome},
-    )
+    return replace(alone, extra={**alone.extra, TAG_MATCH: outcome})
 
 
 def _left_drops(sides: _Sides, rejected: NDArray[np.intp], prefix: str) -> Drops:

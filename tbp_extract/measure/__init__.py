@@ -41,6 +41,7 @@ def measure_lesions(candidates: Candidates, batch: CropBatch) -> LesionTable:
         **_position(batch),
         **crop_quality(batch),
         **_lesion(batch),
+        "tbp_ex_find_score": _find_scores(candidates)[index],
     }
     diameter = _given_diameter(candidates)[index]
     # Skin alone in the window, and a listed lesion wider: the window lies within the lesion.
@@ -124,3 +125,9 @@ def first_known(given: NDArray[Any], measured: NDArray[Any] | None) -> NDArray[A
     if measured is None or given.dtype.kind != "f":
         return given
     return np.where(np.isnan(given), measured, given)
+
+
+def _find_scores(candidates: Candidates) -> NDArray[np.float64]:
+    """(N,) what a detector said; that a list is sure of its lesions is no score."""
+    listed = [source is CandidateSource.LIST for source in candidates.source]
+    return np.where(listed, np.nan, candidates.score).astype(np.float64)

@@ -34,6 +34,23 @@ def test_spots_on_a_limb_are_found_once_each_with_their_size(blob: Blob) -> None
     assert sizes.max() < 8.8
 
 
+def test_finds_above_a_higher_score_are_those_of_a_run_with_it() -> None:
+    limb = sample_scans()["a limb with spots"]
+    page = limb.atlas[0].astype(np.float64)
+    usual = np.median(page, axis=(0, 1))
+    # A seventh of their contrast: only some still look like lesions.
+    faint = np.rint(usual + (page - usual) / 7.0).astype(np.uint8)
+    scan = replace(limb, atlas=(faint,))
+    surface = build_surface(scan)
+    low = Blob(BlobConfig(min_score=0.02)).detect(scan, surface).candidates
+    middle = float(np.median(low.score))
+    high = Blob(BlobConfig(min_score=middle)).detect(scan, surface).candidates
+    sure = low.score >= np.float32(middle)
+    assert 5 < sure.sum() < len(low) - 5
+    np.testing.assert_array_equal(low.face[sure], high.face)
+    np.testing.assert_array_equal(low.score[sure], high.score)
+
+
 def test_it_says_how_much_of_the_skin_it_saw(blob: Blob) -> None:
     limb = sample_scans()["a limb with spots"]
     assert blob.detect(limb, build_surface(limb)).seen_share == pytest.approx(1.0, abs=0.01)

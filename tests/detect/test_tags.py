@@ -91,7 +91,7 @@ def test_the_four_outcomes_and_where_each_crop_will_be() -> None:
     # The detector's middle where it found a lesion, the tag's own place elsewhere.
     np.testing.assert_allclose(places[:, :2], [(0, 0), (20, 0), (-21, 0), (0, 30)], atol=1e-9)
     assert joined.candidates.source == (
-        CandidateSource.BOTH, CandidateSource.DETECTOR, CandidateSource.BOTH, CandidateSource.LIST,
+        CandidateSource.BOTH, CandidateSource.DETECTOR, CandidateSource.LIST, CandidateSource.LIST,
     )  # fmt: skip
     assert joined.drops.lesion_id == ("find:4",)
     assert joined.candidates.extra["tag"].tolist() == ["tag 0", None, "tag 1", "tag 2"]

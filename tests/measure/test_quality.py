@@ -9,7 +9,7 @@ from tbp_extract.errors import ConfigError
 from tbp_extract.geometry import build_surface
 from tbp_extract.measure import measure_lesions
 from tbp_extract.measure.quality import crop_quality
-from tbp_extract.types import CropBatch, CropFrames
+from tbp_extract.types import CandidateSource, CropBatch, CropFrames
 from tests.targets import candidates_at, frames_at, plane_scan
 
 
@@ -103,6 +103,22 @@ def test_rows_follow_the_frames_and_carry_what_the_list_gave() -> None:
     assert columns["tbp_lv_x"].tolist() == [1.0, 4.0]
     assert columns["tbp_lv_z"].tolist() == [3.0, 6.0]
     assert "tag" not in columns
+
+
+def test_a_detectors_score_is_told_and_a_list_has_none() -> None:
+    surface = build_surface(plane_scan(np.zeros((99, 99, 3), np.uint8), 0.5))
+    found = candidates_at(surface, np.zeros((3, 3)))
+    found = replace(
+        found,
+        score=np.array([0.25, 0.5, 1.0], np.float32),
+        source=(CandidateSource.DETECTOR, CandidateSource.BOTH, CandidateSource.LIST),
+    )
+    crops = batch()
+    for candidate, wanted in ((0, 0.25), (1, 0.5), (2, np.nan)):
+        index = np.full(len(crops), candidate, np.int32)
+        shown = replace(crops, frames=replace(crops.frames, candidate=index))
+        column = measure_lesions(found, shown).columns["tbp_ex_find_score"]
+        np.testing.assert_array_equal(column, wanted)
 
 
 def test_a_carried_column_that_the_table_does_not_have_is_refused() -> None:

@@ -54,6 +54,9 @@ def test_a_scan_without_list_gets_what_the_detector_finds_and_the_others_their_l
     assert by_scan[scans[0]] == by_scan[scans[2]] == LESIONS
     assert by_scan[scans[1]] > LESIONS
     assert report.counts["lesions"]["found"] >= by_scan.sum()
+    score = read_metadata(tmp_path / "out" / "release").set_index("isic_id")["tbp_ex_find_score"]
+    has_score = score.loc[links["isic_id"]].notna().to_numpy()
+    np.testing.assert_array_equal(has_score, links["scan_id"] == scans[1])
     assert len(read_metadata(tmp_path / "out" / "release")) == by_scan.sum()
     assert verify(tmp_path / "out") == ()
 
