@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from tbp_extract.detect.blob.describe import LOOKS
 from tbp_extract.detect.blob.spots import density_tables, density_weights
 from tbp_extract.kernels.look import describe
+from tbp_extract.kernels.outline import outline
 from tbp_extract.kernels.spots import density
 from tests.naive import look as naive
 
@@ -26,13 +27,23 @@ def _spot(
 
 
 def _look(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], dict[str, float]]:
-    shown = np.zeros((1, SIZE, SIZE), np.int32)
+    _, _, shape, values = _kernels(pixels, np.zeros((1, SIZE, SIZE), np.int32), rim_level=0.5)
+    return shape, dict(zip(LOOKS, values.tolist(), strict=True))
+
+
+def _kernels(
+    pixels: NDArray[np.uint8], shown: NDArray[np.int32], *, rim_level: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]]:
+    """Density, where skin shows, and the kernels' shape and looks."""
     image, valid = np.empty(shown.shape, np.float32), np.empty(shown.shape, np.float32)
-    tables = density_tables()
-    density(pixels[None], shown, tables, density_weights(), image, valid)
-    shape, values = np.empty((1, 5)), np.empty((1, len(LOOKS)), np.float32)
-    describe(pixels[None], image, valid, tables, np.full(1, 16.0), 0.5, 0.1, shape, values)
-    return shape[0], dict(zip(LOOKS, values[0].tolist(), strict=True))
+    density(pixels[None], shown, density_tables(), density_weights(), image, valid)
+    contrast, mask = np.empty_like(image), np.empty(shown.shape, np.bool_)
+    outlined, values = np.empty((1, 11)), np.empty((1, len(LOOKS)), np.float32)
+    outline(image, valid, np.full(1, 16.0), rim_level, 0.1, contrast, mask, outlined)
+    describe(pixels[None], valid, density_tables(), contrast, mask, outlined, values)
+    row, column, area, wide, narrow = outlined[0, :5]
+    shape = np.array((row, column, wide, narrow, np.sqrt(4.0 * area / np.pi)))
+    return image[0], valid[0], shape, values[0]
 
 
 @pytest.mark.parametrize("wide", [9.0, 16.0, 25.0])
@@ -100,16 +111,12 @@ def test_looks_are_those_of_the_plain_twin(seed: int) -> None:
     pixels = np.clip(clean + rng.normal(0.0, 4.0, clean.shape), 0, 255).astype(np.uint8)
     shown = np.zeros((1, SIZE, SIZE), np.int32)
     shown[0, :, : 4 * (seed % 3)] = -1
-    tables = density_tables()
-    image, valid = np.empty(shown.shape, np.float32), np.empty(shown.shape, np.float32)
-    density(pixels[None], shown, tables, density_weights(), image, valid)
-    shape, values = np.empty((1, 5)), np.empty((1, len(LOOKS)), np.float32)
-    describe(pixels[None], image, valid, tables, np.full(1, 16.0), 0.4, 0.1, shape, values)
+    image, valid, shape, values = _kernels(pixels, shown, rim_level=0.4)
     wanted = naive.described(
-        pixels, image[0].astype(np.float64), valid[0].astype(np.float64),
-        tables.astype(np.float64), 16.0, 0.4, 0.1,
+        pixels, image.astype(np.float64), valid.astype(np.float64),
+        density_tables().astype(np.float64), 16.0, 0.4, 0.1,
     )  # fmt: skip
     assert wanted is not None
     # The kernel smooths in single precision.
-    np.testing.assert_allclose(shape[0], wanted[0], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(values[0], wanted[1], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(shape, wanted[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(values, wanted[1], rtol=1e-3, atol=1e-3)

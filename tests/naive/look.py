@@ -1,4 +1,4 @@
-"""Plain twin of ``tbp_extract.kernels.look``."""
+"""Plain twins of ``tbp_extract.kernels.outline`` and ``look``."""
 
 from itertools import pairwise
 

@@ -12,6 +12,7 @@ from tbp_extract.detect.tiles.skin import Skin
 from tbp_extract.detect.tiles.views import Views, chosen_frames, draw_views, levels_of, on_skin
 from tbp_extract.geometry import point_positions
 from tbp_extract.kernels.look import describe
+from tbp_extract.kernels.outline import outline
 from tbp_extract.types import CropFrames
 
 __all__ = ["LOOKS", "Angle", "Looks", "joined", "look_at", "middle_looks"]
@@ -147,14 +148,14 @@ def look_at(skin: Skin, spots: Spots, angle: Angle = STRAIGHT) -> Looks:
             chosen = np.flatnonzero(level == k)
             views = draw_views(skin, int(k), chosen_frames(frames, chosen))
             these = rows[chosen]
-            shape, values[these] = _describe(views, guess_mm[these] / frames.mm_per_px)
-            long_mm[these] = shape[:, 2] * frames.mm_per_px
-            short_mm[these] = shape[:, 3] * frames.mm_per_px
-            known = np.flatnonzero(np.isfinite(shape[:, 0]))
-            row = views.row_at(known, shape[known, :2])
+            outlined, values[these] = _describe(views, guess_mm[these] / frames.mm_per_px)
+            long_mm[these] = outlined[:, 3] * frames.mm_per_px
+            short_mm[these] = outlined[:, 4] * frames.mm_per_px
+            known = np.flatnonzero(np.isfinite(outlined[:, 0]))
+            row = views.row_at(known, outlined[known, :2])
             known, row = known[row >= 0], row[row >= 0]
             face[these[known]], barycentric[these[known]] = on_skin(
-                surface, views, known, row, shape[known, :2]
+                surface, views, known, row, outlined[known, :2]
             )
     xyz = point_positions(surface, face, barycentric)
     return Looks(Spots(face, barycentric, xyz, long_mm, spots.response), short_mm, values)
@@ -163,21 +164,14 @@ def look_at(skin: Skin, spots: Spots, angle: Angle = STRAIGHT) -> Looks:
 def _describe(
     views: Views, guess_px: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Outlines (N, 11) as `kernels.outline` gives them, and looks."""
     image, valid = densities(views)
-    shape = np.empty((len(image), 5))
+    contrast, mask = np.empty_like(image), np.empty(image.shape, np.bool_)
+    outlined = np.empty((len(image), 11))
     values = np.empty((len(image), len(LOOKS)), np.float32)
-    describe(
-        views.pixels,
-        image,
-        valid,
-        density_tables(),
-        guess_px,
-        RIM_LEVEL,
-        LEAST_CONTRAST,
-        shape,
-        values,
-    )
-    return shape, values
+    outline(image, valid, guess_px, RIM_LEVEL, LEAST_CONTRAST, contrast, mask, outlined)
+    describe(views.pixels, valid, density_tables(), contrast, mask, outlined, values)
+    return outlined, values
 
 
 def _frames(

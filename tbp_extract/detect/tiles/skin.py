@@ -187,7 +187,9 @@ def _coarser(level: Level, pages: tuple[NDArray[np.uint8], ...]) -> Level:
     )
     # Faces without texture lie nowhere on any page.
     of_face = share[np.maximum(level.scan.face_page, 0)][:, None]
-    rowcol = (level.rowcol + 0.5) * of_face - 0.5
+    rowcol = level.rowcol + 0.5
+    rowcol *= of_face
+    rowcol -= 0.5
     return Level(replace(level.scan, atlas=pages), rowcol)
 
 
