@@ -101,10 +101,13 @@ def _own(name: str, options: Mapping[str, Any]) -> Detector:
         raise ConfigError(f"detector {name}: expected a class with a method detect, it has none")
     try:
         detector: Detector = found(**options)
-    except TypeError as error:
+    # Whatever it raises, and if it leaves the process: a run must not end as if it were done.
+    except (Exception, SystemExit) as error:
+        # What a wrong keyword is called helps; other messages may name files.
+        why = str(error) if isinstance(error, TypeError) else f"it raised {type(error).__name__}"
         raise ConfigError(
             f"detector {name}: cannot be made with detect.options "
-            f"({', '.join(sorted(options)) or 'none given'}): {error}"
+            f"({', '.join(sorted(options)) or 'none given'}): {why}"
         ) from error
     return detector
 
@@ -113,10 +116,12 @@ def _attribute(name: str) -> object:
     module_name, _, class_name = name.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, ValueError, TypeError) as error:
+    except (Exception, SystemExit) as error:
+        missing = isinstance(error, ImportError)
         raise ConfigError(
             f"detector {name}: expected package.module:Class that can be imported, got "
-            f"{type(error).__name__}: is the package installed where the workers run?"
+            f"{type(error).__name__}: "
+            + ("is the package installed where the workers run?" if missing else "import it to see")
         ) from error
     if not class_name or not hasattr(module, class_name):
         classes = sorted(key for key, value in vars(module).items() if isinstance(value, type))

@@ -1,5 +1,6 @@
 """Detectors that are simple enough to be right at a glance."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,6 +47,26 @@ class Nothing:
 
     def detect(self, scan: Scan, surface: Surface) -> Found:
         return nothing_found(EmptyReason.NO_FINDS)
+
+
+class Unmakeable:
+    """Needs a file of weights that is not there."""
+
+    def __init__(self) -> None:
+        raise FileNotFoundError("/weights/of/Miller")
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        raise NotImplementedError
+
+
+class Quitter:
+    """Leaves the process as if all were done."""
+
+    def __init__(self) -> None:
+        sys.exit(0)
+
+    def detect(self, scan: Scan, surface: Surface) -> Found:
+        raise NotImplementedError
 
 
 class NoDetector:

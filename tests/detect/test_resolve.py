@@ -1,5 +1,6 @@
 """Names lead to detectors, and wrong ones to the nearest right one."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ def test_the_detector_that_is_told_needs_a_list() -> None:
         (f"{HERE}:np", {}, "expected a class, got a module"),
         ("tests.detect.nowhere:Any", {}, "can be imported, got ModuleNotFoundError"),
         (":EveryNth", {}, "can be imported, got ValueError"),
+        (f"{HERE}:Unmakeable", {}, r"detect\.options \(none given\): it raised FileNotFoundError$"),
+        (f"{HERE}:Quitter", {}, "it raised SystemExit$"),
         (f"{HERE}:EveryNth", {"stride": 3}, r"detect\.options \(stride\).*unexpected keyword"),
     ],
 )
@@ -54,3 +57,13 @@ def test_every_built_in_name_is_offered() -> None:
     with pytest.raises(ConfigError) as caught:
         resolve_detector("blobb", Config())
     assert any(name in str(caught.value) for name in BUILT_IN)
+
+
+@pytest.mark.parametrize("line", ["def broken(", "nothing_of_that_name", "raise SystemExit(0)"])
+def test_a_module_that_fails_on_import_is_a_wrong_setting(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "failing_finder.py").write_text(line)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"can be imported, got \w+: import it to see"):
+        resolve_detector("failing_finder:Any", Config())
