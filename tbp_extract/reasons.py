@@ -74,7 +74,6 @@ class DropReason(StrEnum):
     HAIR = "hair"
     GLARE = "glare"
     FOLD = "fold"
-    SEAM = "seam"
     SKIN_BORDER = "skin_border"
     """At the edge of the scanned skin, or of clothing."""
 

@@ -43,6 +43,51 @@ def test_the_back_has_no_words(body: Surface) -> None:
     assert _places(body, [(60.0, 1250.0, -300.0), (-60.0, 1250.0, -300.0)]) == [None, None]
 
 
+def _seen_from(
+    body: Surface, way: tuple[float, float, float], aside_mm: float, height_mm: float, bulge: float
+) -> tuple[str, bool] | None:
+    """Word at the skin that a viewer sees from the front, the back or the patient's left."""
+    middles = body.vertices_mm[body.faces].mean(axis=1)
+    across = np.cross((0.0, 1.0, 0.0), way)
+    off = np.hypot(middles @ across - aside_mm, middles[:, 1] - height_mm)
+    # The nearest of the faces that turn towards the viewer.
+    near = (body.face_normals @ way > 0.4) & (off < 10.0)
+    face = np.flatnonzero(near)[[(middles[near] @ way).argmax()]].astype(np.int32)
+    (place,) = places_of(body, middles[face], face, np.full(1, 12.0), np.full(1, bulge))
+    return None if place is None else (str(place.reason), place.barred)
+
+
+FRONT, BACK, LEFT = (0.0, 0.0, 1.0), (0.0, 0.0, -1.0), (1.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("way", "aside_mm", "height_mm", "bulge", "word"),
+    [
+        (FRONT, 0.0, 1570.0, 0.0, ("eye_or_mouth", False)),
+        (FRONT, 30.0, 1635.0, 0.0, ("eye_or_mouth", False)),
+        (FRONT, 30.0, 1665.0, 0.0, ("brow", False)),
+        (FRONT, 0.0, 1690.0, 0.0, None),
+        (FRONT, 0.0, 1730.0, 0.0, ("scalp", False)),
+        (BACK, 0.0, 1680.0, 0.0, ("scalp", False)),
+        (LEFT, 30.0, 1625.0, 0.0, ("ear", False)),
+        (FRONT, 0.0, 1060.0, -0.01, ("navel", True)),
+        (FRONT, 0.0, 1060.0, 0.0, None),
+        (FRONT, 60.0, 1060.0, -0.01, None),
+        (FRONT, 0.0, 790.0, 0.0, ("genital", False)),
+        (FRONT, 60.0, 1060.0, 0.05, ("nail", False)),
+    ],
+)
+def test_each_place_has_its_word(
+    body: Surface,
+    way: tuple[float, float, float],
+    aside_mm: float,
+    height_mm: float,
+    bulge: float,
+    word: tuple[str, bool] | None,
+) -> None:
+    assert _seen_from(body, way, aside_mm, height_mm, bulge) == word
+
+
 def test_nothing_is_said_of_what_is_no_body() -> None:
     tetra = np.array(((0.0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200)))
     faces = np.array(((0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)), np.int32)
@@ -78,7 +123,10 @@ def _on_a_body(**change: float) -> NDArray[np.float32]:
         ({"skin_share": 0.3}, DropReason.SKIN_BORDER),
         ({"glare": 0.2}, DropReason.GLARE),
         ({"aspect": 0.1}, DropReason.HAIR),
+        ({"rim_share": 0.2}, DropReason.SKIN_BORDER),
         ({"bulge": -0.03}, DropReason.FOLD),
+        ({"lean": 0.5}, DropReason.FOLD),
+        ({"fullness": 1.3}, DropReason.STRAIGHT_EDGE),
         ({"contrast": 0.12}, DropReason.FAINT),
         ({"step_low": 0.1}, DropReason.SHADING),
         ({"slope_median": 0.02}, DropReason.BLURRED),
