@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from tbp_extract.config import Config
 from tbp_extract.errors import ScanError, ScanReason
 from tbp_extract.geometry import build_surface
@@ -15,7 +17,7 @@ from tbp_extract.io.scan import read_scan
 from tbp_extract.io.source import read_source
 from tbp_extract.io.tiles import VendorTiles, read_tiles
 from tbp_extract.pipeline.find import detector_name, find_lesions, settle_detector
-from tbp_extract.types import Drops, ScanRef
+from tbp_extract.types import Drops, ScanRef, Surface
 
 __all__ = ["ScanFinding", "check_source"]
 
@@ -80,10 +82,17 @@ def _summary(ref: ScanRef, config: Config, folder: ScanFolder) -> str:
     why = f" ({found.empty})" if found.empty else ""
     seen = "" if found.seen_share is None else f", {100 * found.seen_share:.1f} % of the skin seen"
     return (
-        f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}, "
+        f"{len(scan.faces)} faces, {height_mm / 1000:.2f} m high, texture {pages}"
+        f"{_texel(surface)}, "
         f"{len(found.candidates)} lesions by '{detector_name(ref, config)}'"
         f"{_dropped(found.drops)}{why}{seen}"
     )
+
+
+def _texel(surface: Surface) -> str:
+    """Say how fine the texture is on the skin: what spans a few texels cannot be seen."""
+    known = surface.texel_mm[np.isfinite(surface.texel_mm)]
+    return f" of {np.median(known):.3g} mm a texel" if len(known) else ""
 
 
 def _tiles_summary(tiles: VendorTiles) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -34,6 +35,21 @@ def test_spots_on_a_limb_are_found_once_each_with_their_size(blob: Blob) -> None
     assert sizes.max() < 8.8
 
 
+@pytest.mark.parametrize("finer", [0.25, 4.0])
+def test_the_same_finds_on_a_coarse_and_on_a_fine_texture(blob: Blob, finer: float) -> None:
+    page = sample_scans()["a limb with spots"].atlas[0][:480, :480].copy()
+    size = (round(480 * finer), round(480 * finer))
+    other = cv2.resize(page, size, interpolation=cv2.INTER_AREA if finer < 1 else cv2.INTER_CUBIC)
+    found = []
+    for pixels, px_per_mm in ((page, PX_PER_MM), (other, PX_PER_MM * finer)):
+        sheet = plane_scan(np.asarray(pixels, np.uint8), 1.0 / px_per_mm)
+        found.append(blob.detect(sheet, build_surface(sheet)).candidates)
+    sizes, wanted = (np.sort(each.diameter_mm) for each in reversed(found))
+    assert len(wanted) == 16
+    # On texels of 1 mm a spot is as blurred as they are wide.
+    np.testing.assert_allclose(sizes, wanted, atol=0.35 if finer < 1 else 0.1)
+
+
 def test_finds_above_a_higher_score_are_those_of_a_run_with_it() -> None:
     limb = sample_scans()["a limb with spots"]
     page = limb.atlas[0].astype(np.float64)
@@ -54,8 +70,8 @@ def test_finds_above_a_higher_score_are_those_of_a_run_with_it() -> None:
 def test_it_says_how_much_of_the_skin_it_saw(blob: Blob) -> None:
     limb = sample_scans()["a limb with spots"]
     assert blob.detect(limb, build_surface(limb)).seen_share == pytest.approx(1.0, abs=0.01)
-    # Two faces 160 mm wide: larger than a tile, which shows a part of each.
-    sheet = plane_scan(limb.atlas[0], 160.0, steps=1)
+    # Two faces of 250 x 160 mm: larger than a tile, which shows a part of each.
+    sheet = plane_scan(limb.atlas[0], 1.0 / PX_PER_MM, steps=1)
     seen = blob.detect(sheet, build_surface(sheet)).seen_share
     assert seen is not None
     assert seen < 0.8

@@ -1,6 +1,7 @@
 """Scans without a list in a whole run: found by a detector, counted, or empty with a reason."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,7 @@ def test_a_scan_of_which_little_was_seen_is_told(source: Path, tmp_path: Path) -
     assert "only 50 % of its skin could be looked at squarely" in log
     first, second, _ = check_source(copy, detect("Squinting"))
     assert "50.0 % of the skin seen" in first.summary
+    assert re.search(r"texture 512 x 512 px of 0\.\d+ mm a texel, ", first.summary)
     assert "skin seen" not in second.summary
 
 
