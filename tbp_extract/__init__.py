@@ -20,6 +20,7 @@ _HOMES = {
     "read_lesions": "tbp_extract.io.lesions",
     "read_metadata": "tbp_extract.io.tables",
     "read_scan": "tbp_extract.io.scan",
+    "resolve_detector": "tbp_extract.detect.resolve",
     "run": "tbp_extract.pipeline.run",
     "scan_ref": "tbp_extract.io.scan",
 }
@@ -37,6 +38,7 @@ __all__ = [
     "read_lesions",
     "read_metadata",
     "read_scan",
+    "resolve_detector",
     "run",
     "scan_ref",
 ]
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from tbp_extract.config import Config, read_config
     from tbp_extract.crop import extract_crops, frame_crops
     from tbp_extract.detect.listed import Listed
+    from tbp_extract.detect.resolve import resolve_detector
     from tbp_extract.geometry import build_surface
     from tbp_extract.io.dataset import LesionDataset
     from tbp_extract.io.lesions import read_lesions
