@@ -141,3 +141,16 @@ def test_open_spots_score_alike_in_another_texture_layout(limb: Scan, turn_deg: 
     single = (score_spots(found.every[0], load_forest()) for found in (two, one))
     after, before = (_odds(score) for score in single)
     assert together.mean() < np.abs(after[partner] - before[open_]).mean()
+
+
+def test_every_spot_keeps_a_look_that_shows_it_and_a_score(limb: Scan) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, limb.atlas[0].shape).astype(np.uint8)
+    shift = rng.normal(0.0, 3.0, limb.vertices_mm.shape)
+    crumpled = replace(limb, vertices_mm=limb.vertices_mm + shift)
+    for scan in (replace(limb, atlas=(noise,)), crumpled):
+        found = _described(scan)
+        assert len(found.looks) > 10
+        # What a mean over looks divides by is at least one.
+        assert np.isfinite(found.every[0, :, 0]).all()
+        assert np.isfinite(found.score).all()
