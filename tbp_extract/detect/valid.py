@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Any, Final
 
 import cv2
@@ -100,8 +101,9 @@ def faults_of(found: Found, scan: Scan) -> Iterator[str]:
     yield from _drop_faults(found.drops)
     yield from _id_faults(found)
     yield from _emptiness_faults(found)
-    if found.seen_share is not None and not 0 <= found.seen_share <= 1:
-        yield "seen_share: expected None or a share from 0 to 1, got another number"
+    share = found.seen_share
+    if share is not None and not (isinstance(share, Real) and 0 <= share <= 1):
+        yield "seen_share: expected None or a share from 0 to 1, got another value"
 
 
 def _shape_faults(candidates: Candidates) -> Iterator[str]:

@@ -128,6 +128,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
         lambda found, _: replace(found, seen_share=1.5),
         "seen_share: expected None or a share",
     ),
+    "seen as a text": (lambda found, _: replace(found, seen_share="all"), "seen_share: expected"),  # type: ignore[arg-type]
     "empty but not empty": (
         lambda found, _: replace(found, empty=EmptyReason.NO_FINDS),
         "there are candidates, yet",
