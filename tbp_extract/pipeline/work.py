@@ -212,18 +212,20 @@ def _do_shard(task: ShardTask, context: Context) -> Outcome:
 
 
 class _listening(logging.Handler):  # noqa: N801 - a context manager, used as one
-    """Collects what the package logs while a task runs."""
+    """Collects what the package logs while a task runs: the run itself writes it down, once."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[Said] = []
+        self._others: list[logging.Handler] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(Said(record.levelno, record.getMessage()))
 
     def __enter__(self) -> "_listening":
-        logging.getLogger("tbp_extract").addHandler(self)
+        logger = logging.getLogger("tbp_extract")
+        self._others, logger.handlers = logger.handlers, [self]
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("tbp_extract").removeHandler(self)
+        logging.getLogger("tbp_extract").handlers = self._others

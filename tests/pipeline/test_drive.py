@@ -16,7 +16,7 @@ from tbp_extract.pipeline.stop import StopRequest
 from tbp_extract.pipeline.work import Context, ScanDone, Task, failed
 from tbp_extract.types import ReleaseKey, ScanRef
 
-ENTRY = {"found": 0, "exported": 0, "dropped": {}}
+ENTRY = {"found": 0, "exported": 0, "dropped": {}, "empty": "no_finds"}
 
 
 class OneByOne:
