@@ -7,12 +7,13 @@ along a grid into new charts that are turned and shuffled on a larger page, once
 which keep all texels, once by any angle, for which the page is resampled at as many texels a mm as
 before); written as OBJ and as GLB; and lit by 0.7 to 1.3 times the light.
 Finds are the same if they lie within 1 mm of each other; the share counts those of both runs.
+``only in one`` lists the others: which run has them, their diameter and their score.
 """
 
 import argparse
 import json
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ YAW_DEG, SHIFT_MM = 23.0, (137.0, 41.0, -260.0)
 LIGHT = (0.7, 0.85, 1.15, 1.3)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Finds:
+    """N finds of one run."""
+
+    xyz_mm: NDArray[np.float64]
+    diameter_mm: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
 def main() -> None:
     """Compare, print and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,7 +69,7 @@ def compared(scan: Scan) -> dict[str, Any]:
     first = finds(scan)
     out: dict[str, Any] = {"finds": len(first)}
     turned = finds(replace(scan, vertices_mm=moved(scan.vertices_mm)))
-    out["moved and turned"] = same(moved(first), turned)
+    out["moved and turned"] = same(replace(first, xyz_mm=moved(first.xyz_mm)), turned)
     out["another UV layout, same texels"] = same(first, finds(relaid(scan, same_texels=True)))
     out["another UV layout, resampled"] = same(first, finds(relaid(scan)))
     for light in LIGHT:
@@ -72,25 +85,32 @@ def compared(scan: Scan) -> dict[str, Any]:
     return out
 
 
-def finds(scan: Scan) -> NDArray[np.float64]:
-    """Where the detector's finds lie."""
+def finds(scan: Scan) -> Finds:
+    """Find what the detector finds on a scan."""
     surface, config = build_surface(scan), Config().detect
     found = Blob(config.blob).detect(scan, surface)
     kept = without_small(found, config.min_diameter_mm, surface).candidates
-    return point_positions(surface, kept.face, kept.barycentric)
+    return Finds(
+        point_positions(surface, kept.face, kept.barycentric), kept.diameter_mm, kept.score
+    )
 
 
-def same(one: NDArray[np.float64], two: NDArray[np.float64]) -> dict[str, Any]:
-    """Share of the finds of both that the other has too, and how far those lie apart."""
+def same(one: Finds, two: Finds) -> dict[str, Any]:
+    """Share of the finds of both that the other has too, how far those lie apart, and the rest."""
     if len(one) == 0 or len(two) == 0:
         return {"share": float(len(one) == len(two)), "finds": [len(one), len(two)]}
-    away = np.atleast_1d(cKDTree(two).query(one)[0])
-    back = np.atleast_1d(cKDTree(one).query(two)[0])
+    away = np.atleast_1d(cKDTree(two.xyz_mm).query(one.xyz_mm)[0])
+    back = np.atleast_1d(cKDTree(one.xyz_mm).query(two.xyz_mm)[0])
     both = int((away < SAME_MM).sum() + (back < SAME_MM).sum())
     return {
         "share": round(both / (len(one) + len(two)), 4),
         "finds": [len(one), len(two)],
         "median distance mm": round(float(np.median(away[away < SAME_MM])), 4),
+        "only in one": [
+            f"{which}: {found.diameter_mm[k]:.2f} mm, score {found.score[k]:.2f}"
+            for which, found, far in (("first", one, away), ("second", two, back))
+            for k in np.flatnonzero(far >= SAME_MM)
+        ],
     }
 
 

@@ -13,7 +13,7 @@ __all__ = ["BlobConfig", "DetectConfig"]
 class BlobConfig(Section):
     """The built-in detector."""
 
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.1
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Finds less likely to be a lesion are dropped (``docs/detection.md``, operating points)."""
 
 

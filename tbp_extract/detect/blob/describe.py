@@ -24,9 +24,14 @@ GUESS_PX = 16.0
 FINEST_MM = 0.11
 """Side of a pixel below which views are not made finer."""
 
-RIM_LEVEL = 0.33
-"""The outline runs at this share of the mean contrast inside. Half would split sharp edges exactly,
-but soft rims, which experts count as lesion, lie lower."""
+RIM_LEVEL = 0.5
+"""The outline runs at this share of the mean contrast inside. There a rim is steepest: noise and
+blur move it by two thirds of what they do at a third of the contrast."""
+
+SOFT_RIM_PX = 4.5
+"""Experts count the soft rim beyond half the contrast as lesion. What the median slope of a rim
+lacks to a step's (1) grows with the rim's width, and diameters by this many pixels times that. The
+share is a compromise: photographs with experts' outlines ask for more, drawn lesions for less."""
 
 LEAST_CONTRAST = 0.10
 """Natural logarithm of light: about deltaLBnorm 1.9; what is fainter is skin."""
@@ -149,8 +154,9 @@ def look_at(skin: Skin, spots: Spots, angle: Angle = STRAIGHT) -> Looks:
             views = draw_views(skin, int(k), chosen_frames(frames, chosen))
             these = rows[chosen]
             outlined, values[these] = _describe(views, guess_mm[these] / frames.mm_per_px)
-            long_mm[these] = outlined[:, 3] * frames.mm_per_px
-            short_mm[these] = outlined[:, 4] * frames.mm_per_px
+            rim_px = _soft_rim_px(values[these])
+            long_mm[these] = (outlined[:, 3] + rim_px) * frames.mm_per_px
+            short_mm[these] = (outlined[:, 4] + rim_px) * frames.mm_per_px
             known = np.flatnonzero(np.isfinite(outlined[:, 0]))
             row = views.row_at(known, outlined[known, :2])
             known, row = known[row >= 0], row[row >= 0]
@@ -172,6 +178,12 @@ def _describe(
     outline(image, valid, guess_px, RIM_LEVEL, LEAST_CONTRAST, contrast, mask, outlined)
     describe(views.pixels, valid, density_tables(), contrast, mask, outlined, values)
     return outlined, values
+
+
+def _soft_rim_px(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N,) by how much diameters at half the contrast fall short of what experts outline."""
+    slope = values[:, LOOKS.index("slope_median")].astype(np.float64)
+    return SOFT_RIM_PX * (1.0 - np.nan_to_num(slope, nan=1.0))
 
 
 def _frames(

@@ -21,8 +21,9 @@ __all__ = ["Described", "describe_spots"]
 
 LEAST_MM = 1.4
 
-SECOND_LOOK = 0.002
-"""Spots less likely than this at first sight are not looked at again."""
+SECOND_LOOK = 0.0003
+"""Spots less likely than this at first sight are not looked at again. Hair over a lesion spoils the
+first look, which is made for the size that the search guessed."""
 
 OPEN = (0.01, 0.99)
 """Between these scores a spot is looked at from further angles."""
