@@ -49,7 +49,7 @@ HALVES: dict[Half, tuple[str, ...]] = {
 """The only dark body is in the half that is reported."""
 
 PAGE_PX = 8192
-"""Four times the skins' own size: 4.8 texels a mm."""
+"""Four times the skins' own size: a texel of 0.22 to 0.27 mm in the median."""
 
 KINDS = tuple(LesionKind)
 HEIGHTS = (0.02, 0.86)
