@@ -172,6 +172,28 @@ def _blend(
 
 
 @kernel
+def _blend_run(
+    flat: NDArray[np.uint8],
+    width: int,
+    r: int,  # fixed point, and so are the steps
+    c: int,
+    r_step: int,
+    c_step: int,
+    count: int,
+    out: NDArray[np.uint8],
+    at: np.uint64,
+) -> None:
+    """Blend a run that stays inside its page: by itself it compiles to faster code."""
+    below = np.uint64(3 * width)
+    for _ in range(count):
+        upper = np.uint64(3 * ((r >> 32) * width + (c >> 32)))
+        _blend(flat, upper, below, np.uint64(3), r, c, out, at)
+        at += np.uint64(3)
+        r += r_step
+        c += c_step
+
+
+@kernel
 def shade(
     page: NDArray[np.uint8],  # (A, B, 3)
     page_index: int,
@@ -214,12 +236,7 @@ def shade(
                     and min(c, c_end) >= 0
                     and max(c, c_end) < right << 32
                 ):
-                    for _ in range(first, col):
-                        upper = np.uint64(3 * ((r >> 32) * width + (c >> 32)))
-                        _blend(flat, upper, below, np.uint64(3), r, c, colours, at)
-                        at += np.uint64(3)
-                        r += r_step
-                        c += c_step
+                    _blend_run(flat, width, r, c, r_step, c_step, col - first, colours, at)
                     continue
                 for _ in range(first, col):
                     r_in = min(max(r, 0), bottom << 32)
