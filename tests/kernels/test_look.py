@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tbp_extract.detect.blob.describe import LOOKS
+from tbp_extract.detect.blob.describe import LOOKS, OUTLINED
 from tbp_extract.detect.blob.spots import density_tables, density_weights
 from tbp_extract.kernels.look import describe
 from tbp_extract.kernels.outline import outline
@@ -38,7 +38,7 @@ def _kernels(
     image, valid = np.empty(shown.shape, np.float32), np.empty(shown.shape, np.float32)
     density(pixels[None], shown, density_tables(), density_weights(), image, valid)
     contrast, mask = np.empty_like(image), np.empty(shown.shape, np.bool_)
-    outlined, values = np.empty((1, 11)), np.empty((1, len(LOOKS)), np.float32)
+    outlined, values = np.empty((1, len(OUTLINED))), np.empty((1, len(LOOKS)), np.float32)
     outline(image, valid, np.full(1, 16.0), rim_level, 0.1, contrast, mask, outlined)
     describe(pixels[None], valid, density_tables(), contrast, mask, outlined, values)
     row, column, area, wide, narrow = outlined[0, :5]

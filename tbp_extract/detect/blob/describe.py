@@ -15,7 +15,7 @@ from tbp_extract.kernels.look import describe
 from tbp_extract.kernels.outline import outline
 from tbp_extract.types import CropFrames
 
-__all__ = ["LOOKS", "Angle", "Looks", "joined", "look_at", "middle_looks"]
+__all__ = ["LOOKS", "OUTLINED", "Angle", "Looks", "joined", "look_at", "middle_looks"]
 
 SIZE_PX = 65
 GUESS_PX = 16.0
@@ -38,6 +38,21 @@ LEAST_CONTRAST = 0.10
 
 CHUNK = 96
 
+OUTLINED = (
+    "row",
+    "column",
+    "area",
+    "long",
+    "short",
+    "perimeter",
+    "contrast",
+    "bare_sides",
+    "scatter",
+    "ring_share",
+    "tilt",
+)
+"""What `kernels.outline.outline` says of a spot, in its order; pixels."""
+
 LOOKS = (
     "contrast",
     "contrast_to_noise",
@@ -59,6 +74,8 @@ LOOKS = (
     "skin_blue",
 )
 """What `kernels.look.describe` says of a spot, in its order."""
+
+_LONG, _SHORT = OUTLINED.index("long"), OUTLINED.index("short")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +172,9 @@ def look_at(skin: Skin, spots: Spots, angle: Angle = STRAIGHT) -> Looks:
             these = rows[chosen]
             outlined, values[these] = _describe(views, guess_mm[these] / frames.mm_per_px)
             rim_px = _soft_rim_px(values[these])
-            long_mm[these] = (outlined[:, 3] + rim_px) * frames.mm_per_px
-            short_mm[these] = (outlined[:, 4] + rim_px) * frames.mm_per_px
+            long_px, short_px = outlined[:, _LONG], outlined[:, _SHORT]
+            long_mm[these] = (long_px + rim_px) * frames.mm_per_px
+            short_mm[these] = (short_px + rim_px) * frames.mm_per_px
             known = np.flatnonzero(np.isfinite(outlined[:, 0]))
             row = views.row_at(known, outlined[known, :2])
             known, row = known[row >= 0], row[row >= 0]
@@ -170,10 +188,10 @@ def look_at(skin: Skin, spots: Spots, angle: Angle = STRAIGHT) -> Looks:
 def _describe(
     views: Views, guess_px: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Outlines (N, 11) as `kernels.outline` gives them, and looks."""
+    """Outlines (N, 11) in the order of `OUTLINED`, and looks."""
     image, valid = densities(views)
     contrast, mask = np.empty_like(image), np.empty(image.shape, np.bool_)
-    outlined = np.empty((len(image), 11))
+    outlined = np.empty((len(image), len(OUTLINED)))
     values = np.empty((len(image), len(LOOKS)), np.float32)
     outline(image, valid, guess_px, RIM_LEVEL, LEAST_CONTRAST, contrast, mask, outlined)
     describe(views.pixels, valid, density_tables(), contrast, mask, outlined, values)
